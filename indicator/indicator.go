@@ -1,0 +1,19 @@
+// Package indicator holds what a threat indicator is: its kinds, how each is
+// parsed from text, its one canonical form, the sort key under which it is
+// stored, the attributes that travel with it and the rules that merge them.
+//
+// The package does no I/O and depends on nothing else of this module.
+package indicator
+
+// Indicator is one canonical value of one kind. It is comparable; two spellings
+// of the same thing parse to equal Indicators.
+type Indicator struct {
+	Kind  Kind
+	Value string
+}
+
+// Record is an indicator with what is known about it.
+type Record struct {
+	Indicator
+	Attrs Attributes
+}
