@@ -113,6 +113,9 @@ type Object struct {
 	// Hash is over what makes a change worth a write; volatile fields (last seen,
 	// counts, score moves under 10) are not in it (SEMANTICS D10).
 	Hash string
+	// Score is the confidence the body tells. It is not in Hash: a move of 10 or
+	// more against the score last sent is a change, a smaller one is not (D10).
+	Score indicator.Score
 }
 
 // Unfit says why a record has no object at a target: a code and words.

@@ -26,9 +26,9 @@ const (
 // Error is a failed call with what to do about it. Message never holds a secret.
 type Error struct {
 	Failure Failure
-	Code    string // the service's own code, if any
-	Message string // what a person reads: what, why and what to do
-	RetryAt time.Time
+	Code    string    // the service's own code, if any
+	Message string    // what a person reads: what, why and what to do
+	RetryAt time.Time // on the service's clock (as Answer.ServerTime); zero if not said
 	Err     error
 }
 
