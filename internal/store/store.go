@@ -27,12 +27,28 @@ var (
 	ErrNotEmpty = errors.New("store: space is not empty")
 	// ErrUnsorted: keys that must ascend strictly do not.
 	ErrUnsorted = errors.New("store: keys are not in strictly ascending order")
+	// ErrNoName: Acquire without a name; the fence would be the zero Fence's twin.
+	ErrNoName = errors.New("store: a writer needs a name")
 )
 
 // LockedError: another process has the store open (SEMANTICS E15).
 type LockedError struct {
 	Path string
 	PID  int // 0 if unknown
+}
+
+// BrokenError: the engine met a failure it cannot go on from in this process (a
+// failed write to its log, damaged files). What was acknowledged is kept; close the
+// store, mend the cause and open it again.
+type BrokenError struct {
+	Path string
+	Err  error
+}
+
+// NewerError: the store was written by a newer version than this one reads.
+type NewerError struct {
+	Path       string
+	Have, Want int // the version found and the newest one known
 }
 
 // Store is one open store. Safe for concurrent use.
@@ -158,6 +174,26 @@ type Cursor interface {
 
 // Stop, returned from a callback, ends a walk without an error.
 var Stop = errors.New("store: stop")
+
+func (e *BrokenError) Error() string {
+	return "store " + e.Path + " has stopped: " + e.Err.Error() + " (mend the cause, then start again)"
+}
+
+func (e *BrokenError) Unwrap() error { return e.Err }
+
+func (e *NewerError) Error() string {
+	return "store " + e.Path + " has version " + strconv.Itoa(e.Have) + ", this program reads up to " +
+		strconv.Itoa(e.Want) + ": use the newer program, or restore a back-up of version " + strconv.Itoa(e.Want)
+}
+
+// Ended turns what a callback returned into what the walk returns: nil for Stop
+// (also wrapped), else the error as it is. Engines use it.
+func Ended(err error) error {
+	if errors.Is(err, Stop) {
+		return nil
+	}
+	return err
+}
 
 func (e *LockedError) Error() string {
 	if e.PID == 0 {
