@@ -4,11 +4,14 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -42,18 +45,53 @@ func NewTokenSource(conn Connection, client *http.Client) *TokenSource {
 func (t *TokenSource) Token(ctx context.Context, scope string) (token string, fresh bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if token, err = t.get(ctx, scope); err != nil {
+		return "", false, err
+	}
+	fresh = t.used[scope] != token
+	t.used[scope] = token
+	return token, fresh, nil
+}
+
+// get returns the cached or a new token without handing it out. t.mu is held.
+func (t *TokenSource) get(ctx context.Context, scope string) (string, error) {
 	if t.cred == nil {
-		if t.cred, err = t.credential(); err != nil {
-			return "", false, err
+		cred, err := t.credential()
+		if err != nil {
+			return "", err
 		}
+		t.cred = cred
 	}
 	got, err := t.cred.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{scope}})
 	if err != nil {
-		return "", false, explain(ctx, t.conn, err)
+		return "", explain(ctx, t.conn, err)
 	}
-	fresh = t.used[scope] != got.Token
-	t.used[scope] = got.Token
-	return got.Token, fresh, nil
+	return got.Token, nil
+}
+
+// Roles returns the application permissions in the token for scope.
+func (t *TokenSource) Roles(ctx context.Context, scope string) ([]string, error) {
+	t.mu.Lock()
+	token, err := t.get(ctx, scope)
+	t.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return nil, errors.New("the token is not a JWT")
+	}
+	claims, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return nil, fmt.Errorf("read the token's claims: %w", err)
+	}
+	var c struct {
+		Roles []string `json:"roles"`
+	}
+	if err := json.Unmarshal(claims, &c); err != nil {
+		return nil, fmt.Errorf("read the token's claims: %w", err)
+	}
+	return c.Roles, nil
 }
 
 // Forget drops cached tokens, after a service refused one.
