@@ -1,0 +1,246 @@
+package tql
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// evaluator is one compiled condition. It does not allocate for plain
+// parameters and is safe for concurrent use.
+type evaluator interface {
+	eval(subject any, env *Env) Truth
+}
+
+type (
+	allOf  []evaluator
+	anyOf  []evaluator
+	negate struct{ sub evaluator }
+	exists struct {
+		sub  *Sub
+		cond evaluator
+	}
+	isNull struct {
+		p   *Param
+		not bool
+	}
+)
+
+func (a allOf) eval(s any, env *Env) Truth {
+	result := True
+	for _, e := range a {
+		if t := e.eval(s, env); t < result {
+			if t == False {
+				return False
+			}
+			result = t
+		}
+	}
+	return result
+}
+
+func (a anyOf) eval(s any, env *Env) Truth {
+	result := False
+	for _, e := range a {
+		if t := e.eval(s, env); t > result {
+			if t == True {
+				return True
+			}
+			result = t
+		}
+	}
+	return result
+}
+
+func (n negate) eval(s any, env *Env) Truth { return True - n.sub.eval(s, env) }
+
+func (x exists) eval(s any, env *Env) Truth {
+	result := False
+	for i := range x.sub.Len(s) {
+		if t := x.cond.eval(x.sub.At(s, i), env); t > result {
+			if t == True {
+				return True
+			}
+			result = t
+		}
+	}
+	return result
+}
+
+func (n isNull) eval(s any, _ *Env) Truth { return truth(n.p.known(s) != !n.not) }
+
+// known tells whether the parameter has a value at all.
+func (p *Param) known(s any) (known bool) {
+	switch {
+	case p.Texts != nil:
+		return len(p.Texts(s)) > 0
+	case p.Text != nil:
+		_, known = p.Text(s)
+	case p.Number != nil:
+		_, known = p.Number(s)
+	case p.Bool != nil:
+		_, known = p.Bool(s)
+	case p.Date != nil:
+		known = !p.Date(s).IsZero()
+	case p.Enum != nil:
+		_, known = p.Enum(s)
+	case p.Net != nil:
+		_, _, known = p.Net(s)
+	default:
+		known = p.Any(s) != nil
+	}
+	return known
+}
+
+// textTest compares text; over several values it asks for any, negated for none.
+type textTest struct {
+	p   *Param
+	m   matcher
+	not bool
+}
+
+func (t textTest) eval(s any, _ *Env) Truth {
+	if t.p.Texts != nil {
+		return truth(t.m.any(t.p.Texts(s)) != t.not)
+	}
+	v, known := t.p.Text(s)
+	if !known {
+		return Null
+	}
+	return truth(t.m.match(v) != t.not)
+}
+
+type numberTest struct {
+	p      *Param
+	op     operator
+	values []float64
+	not    bool
+}
+
+func (t numberTest) eval(s any, _ *Env) Truth {
+	v, known := t.p.Number(s)
+	if !known {
+		return Null
+	}
+	if t.op.ordering() {
+		return truth(ordered(t.op, compare(v, t.values[0])))
+	}
+	for _, w := range t.values {
+		if v == w {
+			return truth(!t.not)
+		}
+	}
+	return truth(t.not)
+}
+
+func compare(a, b float64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// ordered turns the sign of a comparison into the operator's answer.
+func ordered(op operator, sign int) bool {
+	switch op {
+	case opLess:
+		return sign < 0
+	case opLessEqual:
+		return sign <= 0
+	case opGreater:
+		return sign > 0
+	default:
+		return sign >= 0
+	}
+}
+
+type boolTest struct {
+	p    *Param
+	want bool
+}
+
+func (t boolTest) eval(s any, _ *Env) Truth {
+	v, known := t.p.Bool(s)
+	if !known {
+		return Null
+	}
+	return truth(v == t.want)
+}
+
+type dateTest struct {
+	p      *Param
+	op     operator
+	values []moment
+	not    bool
+}
+
+func (t dateTest) eval(s any, env *Env) Truth {
+	v := t.p.Date(s)
+	if v.IsZero() {
+		return Null
+	}
+	result := truth(t.not)
+	for _, m := range t.values {
+		w, ok := m.resolve(env)
+		switch {
+		case !ok:
+			result = Null
+		case t.op.ordering():
+			return truth(ordered(t.op, v.Compare(w)))
+		case v.Equal(w):
+			return truth(!t.not)
+		}
+	}
+	return result
+}
+
+type enumTest struct {
+	p    *Param
+	mask uint64
+	not  bool
+}
+
+func (t enumTest) eval(s any, _ *Env) Truth {
+	i, known := t.p.Enum(s)
+	if !known {
+		return Null
+	}
+	return truth((t.mask>>uint(i)&1 == 1) != t.not)
+}
+
+// netTest asks whether an address or range lies wholly inside a network. What is
+// no address is False, also of != and NOT IN, as the reference has it; NOT( … )
+// around the test is the way to keep such records.
+type netTest struct {
+	p    *Param
+	nets []netip.Prefix
+	not  bool
+}
+
+func (t netTest) eval(s any, _ *Env) Truth {
+	from, to, ok := t.p.Net(s)
+	if !ok {
+		return False
+	}
+	for _, n := range t.nets {
+		if n.Contains(from) && n.Contains(to) {
+			return truth(!t.not)
+		}
+	}
+	return truth(t.not)
+}
+
+// parsePrefix reads a network or a single address; host bits are tolerated.
+func parsePrefix(s string) (netip.Prefix, bool) {
+	s = strings.TrimSpace(s)
+	if p, err := netip.ParsePrefix(s); err == nil {
+		return p.Masked(), true
+	}
+	a, err := netip.ParseAddr(s)
+	if err != nil || a.Zone() != "" {
+		return netip.Prefix{}, false
+	}
+	return netip.PrefixFrom(a, a.BitLen()), true
+}

@@ -1,0 +1,139 @@
+// Package tql is the ThreatConnect Query Language: the one query language of
+// node filters, rules, searches and ThreatConnect push-down. Compile a query
+// once, match it against any number of records.
+//
+// A query is checked against a schema, which maps parameter names to types and
+// accessors; Records is the schema of our own records. Truth is three-valued as
+// in SQL: a comparison with an attribute that is not known is Null, and a record
+// passes only on True.
+package tql
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/remeld/remeld/indicator"
+)
+
+// Truth is the outcome of a match. The order is that of three-valued logic: AND
+// is the minimum, OR the maximum.
+type Truth uint8
+
+// The outcomes. Only True lets a record pass.
+const (
+	False Truth = iota
+	Null
+	True
+)
+
+func (t Truth) String() string { return [...]string{"false", "null", "true"}[t] }
+
+func truth(b bool) Truth {
+	if b {
+		return True
+	}
+	return False
+}
+
+// Options says against what a query is compiled. The zero Options means our own
+// records, no free attributes, TODAY() in UTC.
+type Options struct {
+	// Schema is nil for Records.
+	Schema *Schema
+	// AllowExtra takes a name that is no parameter as the free attribute of that
+	// name; extra.NAME says so explicitly. Names within a typing error of a
+	// parameter stay errors.
+	AllowExtra bool
+	// Zone is where TODAY() and dates without a zone are, nil for UTC.
+	Zone *time.Location
+}
+
+// Env is what a match may know besides the record. A query that UsesClock and is
+// matched without Now (nil Env or zero time) finds its clock comparisons Null.
+type Env struct{ Now time.Time }
+
+// Filter is a compiled query, safe for concurrent use.
+type Filter struct {
+	root  evaluator
+	tree  node
+	clock bool
+	warn  []string
+}
+
+// limits of a query: a filter is written by a person, or listed by a program.
+const (
+	maxSource = 1 << 20
+	maxDepth  = 64
+)
+
+// Compile parses src and checks it against the schema. The error is an *Error.
+// An empty query is an error; a caller for whom it means "no filter" does not
+// compile it.
+func Compile(src string, opts Options) (*Filter, error) {
+	tree, err := parse(src)
+	if err != nil {
+		return nil, err
+	}
+	c := compiler{src: src, schema: opts.Schema, extra: opts.AllowExtra, zone: opts.Zone}
+	if c.schema == nil {
+		c.schema = Records
+	}
+	if c.zone == nil {
+		c.zone = time.UTC
+	}
+	root, wrong := c.compile(tree)
+	if wrong != nil {
+		return nil, wrong
+	}
+	return &Filter{root: root, tree: tree, clock: c.clock, warn: c.warn}, nil
+}
+
+// Match evaluates the filter over rec. env may be nil.
+func (f *Filter) Match(rec *indicator.Record, env *Env) Truth { return f.root.eval(rec, env) }
+
+// MatchAny evaluates a filter of another schema over subject, which must be what
+// that schema's accessors take.
+func (f *Filter) MatchAny(subject any, env *Env) Truth { return f.root.eval(subject, env) }
+
+// UsesClock tells whether the outcome can change for an unchanged record: NOW(),
+// TODAY() or an attribute that moves by itself (last seen). Such a filter is a
+// configuration error in a node (SEMANTICS E12).
+func (f *Filter) UsesClock() bool { return f.clock }
+
+// Warnings returns what the query may not mean, in words: != and NOT IN over a
+// parameter with several values ask that none of the values matches.
+func (f *Filter) Warnings() []string { return f.warn }
+
+// String prints the query in canonical form; compiled again, it matches the same
+// records.
+func (f *Filter) String() string { return printNode(f.tree) }
+
+// Error is what is wrong with a query and where. Offset counts bytes from 0,
+// Line and Col are 1-based and Col counts characters.
+type Error struct {
+	Offset     int
+	Line, Col  int
+	Msg        string
+	Suggestion string // what to do, "" if there is nothing to say
+}
+
+func (e *Error) Error() string {
+	s := fmt.Sprintf("%d:%d: %s", e.Line, e.Col, e.Msg)
+	if e.Suggestion != "" {
+		s += " (" + e.Suggestion + ")"
+	}
+	return s
+}
+
+// errorAt makes an Error at a byte offset of src.
+func errorAt(src string, offset int, suggestion, format string, args ...any) *Error {
+	offset = min(offset, len(src))
+	line, col := 1, 1
+	for _, r := range src[:offset] {
+		col++
+		if r == '\n' {
+			line, col = line+1, 1
+		}
+	}
+	return &Error{Offset: offset, Line: line, Col: col, Msg: fmt.Sprintf(format, args...), Suggestion: suggestion}
+}
