@@ -29,10 +29,6 @@ const (
 	MaxValueLen = 800
 )
 
-// maxAnswer bounds what is read of one answer; a full page of the listing is
-// about 10 MB.
-const maxAnswer = 64 << 20
-
 // Tokens hands out bearer tokens; entra.TokenSource is one.
 type Tokens interface {
 	Token(ctx context.Context, scope string) (token string, fresh bool, err error)
@@ -43,12 +39,16 @@ type Tokens interface {
 type Client struct {
 	base   string // without trailing slash
 	tokens Tokens
-	http   *http.Client
+	http   Doer
+}
+
+// Doer sends one request once; httpx.Client is one.
+type Doer interface {
+	Do(req *http.Request) (*http.Response, error)
 }
 
 // New returns a client of the API at base ("https://api.security.microsoft.com").
-// client must not retry.
-func New(base string, tokens Tokens, client *http.Client) *Client {
+func New(base string, tokens Tokens, client Doer) *Client {
 	return &Client{base: base, tokens: tokens, http: client}
 }
 
@@ -104,8 +104,8 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, out
 	}
 	defer resp.Body.Close()
 	served, _ := http.ParseTime(resp.Header.Get("Date"))
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err != nil || len(data) > maxAnswer {
+	data, err := io.ReadAll(resp.Body) // capped by the client
+	if err != nil {
 		return served, transportError(ctx, c.base, true, fmt.Errorf("answer cut off after %d bytes: %w", len(data), err))
 	}
 	if resp.StatusCode/100 != 2 {

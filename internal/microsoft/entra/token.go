@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -26,16 +25,21 @@ import (
 // use; tokens are cached until shortly before they expire.
 type TokenSource struct {
 	conn Connection
-	http *http.Client
+	http Doer
 
 	mu   sync.Mutex
 	cred azcore.TokenCredential
 	used map[string]string // scope -> token last handed out
 }
 
+// Doer sends one request once; httpx.Client is one.
+type Doer interface {
+	Do(req *http.Request) (*http.Response, error)
+}
+
 // NewTokenSource prepares a source; it makes no call. client carries proxy and
-// certificate authorities and must not retry.
-func NewTokenSource(conn Connection, client *http.Client) *TokenSource {
+// certificate authorities.
+func NewTokenSource(conn Connection, client Doer) *TokenSource {
 	return &TokenSource{conn: conn, http: client, used: map[string]string{}}
 }
 
@@ -148,16 +152,13 @@ func explain(ctx context.Context, conn Connection, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	var dns *net.DNSError
-	var unknown x509.UnknownAuthorityError
-	code := aadsts(err)
-	switch {
-	case code != "":
+	if code := aadsts(err); code != "" {
 		return meaning(conn, code)
-	case errors.As(err, &dns):
-		return &sdk.Error{Failure: sdk.NotSent, Message: fmt.Sprintf("the token service %s has no address (name lookup failed); check authority: and DNS", conn.AuthorityURL())}
-	case errors.As(err, &unknown):
-		return &sdk.Error{Failure: sdk.NotSent, Message: fmt.Sprintf("the token service %s shows a certificate of an unknown authority; set ca: or check the proxy", conn.AuthorityURL())}
 	}
-	return &sdk.Error{Failure: sdk.NotSent, Message: fmt.Sprintf("no token from %s for app %s: %s", conn.AuthorityURL(), conn.ClientID, brief(err))}
+	text := brief(err)
+	var transport *sdk.Error
+	if errors.As(err, &transport) {
+		text = transport.Error()
+	}
+	return &sdk.Error{Failure: sdk.NotSent, Message: fmt.Sprintf("no token from %s for app %s: %s", conn.AuthorityURL(), conn.ClientID, text)}
 }

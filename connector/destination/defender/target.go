@@ -1,0 +1,252 @@
+package defender
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/internal/httpx"
+	"github.com/remeld/remeld/sdk"
+
+	api "github.com/remeld/remeld/internal/microsoft/defender"
+	"github.com/remeld/remeld/internal/microsoft/entra"
+)
+
+// application is what our rows carry as their application; fixed at creation.
+const application = "Remeld"
+
+// markPrefix begins the externalId of our rows: "remeld/MARK/…".
+const markPrefix = "remeld/"
+
+// readLag is how long a write may be missing from a listing (seen by other
+// clients of the API: deletes are not visible at once).
+const readLag = 20 * time.Second
+
+// maxAnswer caps one answer; a full page of a listing is about 10 MB.
+const maxAnswer = 64 << 20
+
+// unpaced is a rate a host is never asked at.
+const unpaced = 1000
+
+type target struct {
+	config Config
+	action string // the API's word
+	conn   *entra.Connection
+	name   string // of the connection
+	client *api.Client
+	tokens *entra.TokenSource
+}
+
+func build(cfg Config, env sdk.Env) (sdk.Target, error) {
+	conn, err := entraOf(env)
+	if err != nil {
+		return nil, err
+	}
+	client, err := httpx.New(httpx.Options{
+		Clock: env.Clock, Log: env.Log, CAFile: conn.CA, MaxBody: maxAnswer, Retries: -1,
+		// The service's own windows are kept by delivery (SEMANTICS D12).
+		PerSecond: unpaced, UserAgent: "Remeld",
+	})
+	if err != nil {
+		return nil, fmt.Errorf("connection %s: %w", env.Connection.Name, err)
+	}
+	tokens := entra.NewTokenSource(*conn, client)
+	return &target{
+		config: cfg, action: actions[cfg.Action], conn: conn, name: env.Connection.Name, tokens: tokens,
+		client: api.New(conn.DefenderURL(), tokens, client),
+	}, nil
+}
+
+func (t *target) Info() sdk.TargetInfo {
+	tenant := "defender/" + strings.ToLower(t.conn.TenantID)
+	rate := func(path string) string { return tenant + "/" + strings.ToLower(t.conn.ClientID) + path }
+	network, file := t.config.Expiration.Network, t.config.Expiration.File
+	return sdk.TargetInfo{
+		Domain: tenant, Quota: tenant,
+		Capacity: t.config.Capacity, Reserve: t.config.Reserve,
+		Ops: map[sdk.OpName]sdk.Op{
+			sdk.OpUpsert: {Batch: api.MaxImport, PerMinute: 30, RateKey: rate("/import"), Idempotent: true},
+			sdk.OpDelete: {Batch: api.MaxDelete, PerMinute: 30, PerHour: 1500, RateKey: rate("/batchdelete")},
+			sdk.OpList:   {Batch: api.MaxTop, PerMinute: 100, PerHour: 1500, RateKey: rate("/list")},
+		},
+		ReadLag: readLag, App: t.conn.ClientID, MaxTLP: indicator.AmberStrict, Connection: t.name,
+		Expiry: map[indicator.Kind]time.Duration{
+			indicator.IPv4: network, indicator.IPv6: network, indicator.Domain: network, indicator.URL: network,
+			indicator.MD5: file, indicator.SHA1: file, indicator.SHA256: file, indicator.Certificate: file,
+		},
+	}
+}
+
+// List pages through the tenant's indicators. The API has no snapshot: an id that
+// comes twice means the pages shifted under us, and the listing is not complete.
+func (t *target) List(ctx context.Context, gate sdk.Gate, fn func(sdk.Remote) error) (sdk.Listing, error) {
+	listing := sdk.Listing{OwnOnly: t.ownOnly(ctx)}
+	seen := map[string]bool{}
+	for {
+		if err := gate(ctx, sdk.OpList); err != nil {
+			return listing, err
+		}
+		page, served, err := t.client.List(ctx, api.MaxTop, listing.Count)
+		if err != nil {
+			return listing, err
+		}
+		listing.ServerTime = served
+		for i := range page {
+			if seen[page[i].ID] {
+				return listing, &sdk.Error{Failure: sdk.Unavailable, Message: "the tenant's indicators changed while they were listed (id " + page[i].ID + " came twice); it will be listed again"}
+			}
+			seen[page[i].ID] = true
+			if err := fn(remote(&page[i])); err != nil {
+				return listing, err
+			}
+		}
+		listing.Count += len(page)
+		if len(page) < api.MaxTop {
+			return listing, nil
+		}
+	}
+}
+
+// ownOnly: an app with Ti.ReadWrite but without Ti.ReadWrite.All sees only its
+// own rows. Without a readable token the question is left to the listing.
+func (t *target) ownOnly(ctx context.Context) bool {
+	roles, err := t.tokens.Roles(ctx, t.conn.DefenderURL()+"/.default")
+	if err != nil {
+		return false
+	}
+	own := false
+	for _, r := range roles {
+		if r == "Ti.ReadWrite.All" {
+			return false
+		}
+		own = own || r == "Ti.ReadWrite"
+	}
+	return own
+}
+
+func remote(l *api.Listed) sdk.Remote {
+	slot := slotOf(l.Type, l.Value)
+	if len(l.RBACGroups) > 0 { // scoped rows are objects of their own
+		slot += "|" + strings.Join(l.RBACGroups, ",")
+	}
+	expires, _ := time.Parse(time.RFC3339Nano, l.ExpirationTime) // absent = never expires
+	return sdk.Remote{
+		ID: l.ID, Identity: slot + "|" + l.Action, Slot: slot, Action: l.Action, Value: l.Value,
+		Mark: markOf(l.ExternalID), App: l.CreatedBy, Expires: expires, Raw: l.Raw,
+		Hash: hashOf(&api.Indicator{
+			Value: l.Value, Type: l.Type, Action: l.Action, Title: l.Title, Description: l.Description,
+			Severity: l.Severity, RecommendedActions: l.Recommended, GenerateAlert: l.GenerateAlert,
+		}),
+	}
+}
+
+func markOf(externalID string) string {
+	rest, ours := strings.CutPrefix(externalID, markPrefix)
+	if !ours {
+		return ""
+	}
+	mark, _, _ := strings.Cut(rest, "/")
+	return mark
+}
+
+// Encode writes the body of one import or BatchDelete.
+func (t *target) Encode(op sdk.OpName, items []sdk.SendItem) ([]byte, error) {
+	if op == sdk.OpDelete {
+		ids := make([]string, len(items))
+		for i, item := range items {
+			ids[i] = item.RemoteID
+		}
+		return json.Marshal(map[string][]string{"IndicatorIds": ids})
+	}
+	inds := make([]api.Indicator, len(items))
+	for i, item := range items {
+		if err := json.Unmarshal(item.Object.Body, &inds[i]); err != nil {
+			return nil, fmt.Errorf("read the mapped object of %s: %w", item.Object.Identity, err)
+		}
+		inds[i].ExpirationTime = item.Expires.UTC().Truncate(time.Second).Format(time.RFC3339)
+		inds[i].ExternalID = markPrefix + item.Mark + "/" + hashOf(&inds[i])
+	}
+	return json.Marshal(map[string][]api.Indicator{"Indicators": inds})
+}
+
+// Send makes one call with a stored body.
+func (t *target) Send(ctx context.Context, op sdk.OpName, body []byte) (sdk.Answer, error) {
+	if op == sdk.OpDelete {
+		return t.delete(ctx, body)
+	}
+	var sent struct{ Indicators []api.Indicator }
+	if err := json.Unmarshal(body, &sent); err != nil {
+		return sdk.Answer{}, &sdk.Error{Failure: sdk.Permanent, Message: "the stored body cannot be read", Err: err}
+	}
+	results, served, err := t.client.Import(ctx, body)
+	if err != nil {
+		return sdk.Answer{ServerTime: served}, err
+	}
+	if err := matches(sent.Indicators, results); err != nil {
+		return sdk.Answer{ServerTime: served}, &sdk.Error{Failure: sdk.InDoubt, Message: "Defender's import answer does not fit the call", Err: err}
+	}
+	answer := sdk.Answer{ServerTime: served, Outcomes: make([]sdk.Outcome, len(results))}
+	for i, r := range results {
+		answer.Outcomes[i] = outcome(r)
+	}
+	return answer, nil
+}
+
+func (t *target) delete(ctx context.Context, body []byte) (sdk.Answer, error) {
+	var sent struct{ IndicatorIds []string }
+	if err := json.Unmarshal(body, &sent); err != nil {
+		return sdk.Answer{}, &sdk.Error{Failure: sdk.Permanent, Message: "the stored body cannot be read", Err: err}
+	}
+	served, err := t.client.BatchDelete(ctx, body)
+	answer := sdk.Answer{ServerTime: served}
+	if err != nil {
+		return answer, err
+	}
+	for _, id := range sent.IndicatorIds {
+		answer.Outcomes = append(answer.Outcomes, sdk.Outcome{Status: sdk.Accepted, RemoteID: id})
+	}
+	return answer, nil
+}
+
+// matches: the service answers in the order of the call; if it ever did not, ids
+// would be stored under the wrong rows, and a withdrawal would delete another.
+func matches(sent []api.Indicator, results []api.ImportResult) error {
+	if len(sent) != len(results) {
+		return fmt.Errorf("%d items sent, %d answered", len(sent), len(results))
+	}
+	for i := range sent {
+		if !strings.EqualFold(sent[i].Value, results[i].Indicator) {
+			return fmt.Errorf("item %d sent as %q, answered as %q", i, sent[i].Value, results[i].Indicator)
+		}
+	}
+	return nil
+}
+
+func outcome(r api.ImportResult) sdk.Outcome {
+	switch {
+	case !r.IsFailed && r.ID != "":
+		return sdk.Outcome{Status: sdk.Accepted, RemoteID: r.ID}
+	case !r.IsFailed:
+		return sdk.Outcome{Status: sdk.Rejected, Code: "no_id", Reason: "the service reported success without an id"}
+	case strings.HasPrefix(r.FailureReason, "Max capacity exceeded"):
+		return sdk.Outcome{Status: sdk.Full, Code: "capacity", Reason: r.FailureReason}
+	}
+	return sdk.Outcome{Status: sdk.Rejected, Code: "refused_item", Reason: r.FailureReason}
+}
+
+var errConnection = errors.New("class defender needs a connection of type entra in to:")
+
+func entraOf(env sdk.Env) (*entra.Connection, error) {
+	if env.Connection == nil {
+		return nil, errConnection
+	}
+	conn, ok := env.Connection.Config.(*entra.Connection)
+	if !ok {
+		return nil, errConnection
+	}
+	return conn, nil
+}
