@@ -48,4 +48,7 @@ type Attributes struct {
 	ValidUntil     time.Time
 	FalsePositives uint32
 	Extra          map[string]any
+	// Backing is kept by Merge: the confidence behind a scalar where that is not
+	// Confidence. Without it, merging what was merged would forget who spoke.
+	Backing map[string]Score
 }
