@@ -157,16 +157,17 @@ func (b *body) Close() error { return b.close() }
 
 // openBody wraps resp.Body: idle timeout, caps, Content-Encoding.
 func (c *Client) openBody(resp *http.Response, cancel context.CancelFunc) (io.ReadCloser, error) {
-	raw := capAt(newIdleBody(resp.Body, c.o.Idle, cancel), c.o.MaxBody, false)
+	sent := resp.Body // Do replaces resp.Body by what is built here
+	raw := capAt(newIdleBody(sent, c.o.Idle, cancel), c.o.MaxBody, false)
 	dec, err := decode(raw, resp.Header.Get("Content-Encoding"))
 	if err == io.EOF && resp.ContentLength <= 0 {
 		dec, err = io.NopCloser(raw), nil // an empty body needs no valid gzip header
 	}
 	if err != nil {
-		_ = resp.Body.Close() // the decoder's error is the one to tell
+		_ = sent.Close() // the decoder's error is the one to tell
 		return nil, err
 	}
 	return &body{Reader: capAt(dec, c.o.MaxBody, true), close: func() error {
-		return errors.Join(dec.Close(), resp.Body.Close())
+		return errors.Join(dec.Close(), sent.Close())
 	}}, nil
 }
