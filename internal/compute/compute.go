@@ -1,0 +1,198 @@
+// Package compute evaluates small expressions over a record, as
+// min(100, lists * 12): the one expression library of the product. Use it where
+// a value is computed; conditions are TQL (internal/tql).
+//
+// Expressions are deterministic: there is no clock, no randomness and no I/O in
+// them, and their size, memory and loops are limited.
+package compute
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/vm"
+
+	"github.com/remeld/remeld/indicator"
+)
+
+// limits of an expression.
+const (
+	maxSource = 4096
+	maxNodes  = 500
+	// maxMemory counts what an expression makes: elements of lists and maps and
+	// bytes of repeated text.
+	maxMemory = 100_000
+)
+
+// disabled are the library's functions that read a clock or a place, or that can
+// make much out of little.
+var disabled = []string{"now", "date", "timezone", "duration", "repeat"}
+
+// Program is a compiled expression, safe for concurrent use.
+type Program struct {
+	src     string
+	program *vm.Program
+	names   []string
+}
+
+// Error is what is wrong with an expression; Col counts characters from 1.
+type Error struct {
+	Col  int
+	Msg  string
+	Help string
+}
+
+func (e *Error) Error() string {
+	s := fmt.Sprintf("column %d: %s", e.Col, e.Msg)
+	if e.Help != "" {
+		s += " (" + e.Help + ")"
+	}
+	return s
+}
+
+// Compile checks src. The error is an *Error.
+func Compile(src string) (*Program, error) {
+	if strings.TrimSpace(src) == "" {
+		return nil, &Error{Col: 1, Msg: "empty expression", Help: "as min(100, lists * 12)"}
+	}
+	if len(src) > maxSource {
+		return nil, &Error{Col: 1, Msg: fmt.Sprintf("expression longer than %d bytes", maxSource)}
+	}
+	if !utf8.ValidString(src) {
+		return nil, &Error{Col: 1, Msg: "expression is not UTF-8"}
+	}
+	names := &collector{seen: map[string]bool{}}
+	opts := []expr.Option{expr.Env(nil), expr.AllowUndefinedVariables(), expr.MaxNodes(maxNodes), expr.Patch(names)}
+	for _, name := range disabled {
+		opts = append(opts, expr.DisableBuiltin(name))
+	}
+	p, err := compileGuarded(src, opts)
+	if err != nil {
+		return nil, positioned(src, err)
+	}
+	if names.wrong != nil {
+		return nil, names.wrong
+	}
+	return &Program{src: src, program: p, names: names.list}, nil
+}
+
+// compileGuarded turns a panic of the library into an error: an expression is
+// user input.
+func compileGuarded(src string, opts []expr.Option) (p *vm.Program, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the expression cannot be compiled: %v", r)
+		}
+	}()
+	return expr.Compile(src, opts...)
+}
+
+func positioned(src string, err error) *Error {
+	var fe *file.Error
+	if !errors.As(err, &fe) {
+		msg, _, _ := strings.Cut(err.Error(), "\n")
+		return &Error{Col: 1, Msg: msg}
+	}
+	e := &Error{Col: columnOf(src, fe.From), Msg: fe.Message}
+	if m := unknownName.FindStringSubmatch(fe.Message); m != nil {
+		for _, name := range disabled {
+			if m[1] == name {
+				e.Help = name + "() is not available: an expression gives the same value whenever it is computed"
+			}
+		}
+	}
+	return e
+}
+
+var unknownName = regexp.MustCompile(`^unknown name (\w+)`)
+
+// columnOf turns a character offset into a 1-based column of its line; an
+// expression is one scalar, its lines count on.
+func columnOf(src string, from int) int {
+	return min(max(from, 0), utf8.RuneCountInString(src)) + 1
+}
+
+// collector gathers the names that an expression reads and refuses calls of
+// functions that there are none of.
+type collector struct {
+	seen  map[string]bool
+	list  []string
+	wrong *Error
+}
+
+// Visit is called for each node of the tree.
+func (c *collector) Visit(n *ast.Node) {
+	switch n := (*n).(type) {
+	case *ast.CallNode:
+		name := "this"
+		if id, ok := n.Callee.(*ast.IdentifierNode); ok {
+			name = id.Value
+		}
+		if c.wrong == nil {
+			c.wrong = &Error{Col: n.Callee.Location().From + 1, Msg: fmt.Sprintf("unknown function %s()", name), Help: helpFor(name)}
+		}
+	case *ast.IdentifierNode:
+		if !c.seen[n.Value] {
+			c.seen[n.Value] = true
+			c.list = append(c.list, n.Value)
+		}
+	}
+}
+
+func helpFor(name string) string {
+	for _, d := range disabled {
+		if d == name {
+			return name + "() is left out: an expression gives the same value whenever it is computed"
+		}
+	}
+	return "functions are min, max, abs, round, floor, ceil, int, float, len, lower, upper, trim, split, hasPrefix, any, filter, …"
+}
+
+// String returns the source.
+func (p *Program) String() string { return p.src }
+
+// Names returns the attribute names the expression reads, in order of their
+// first use.
+func (p *Program) Names() []string { return p.names }
+
+// Run computes the value for rec. Attributes are read by name, free attributes by
+// their own; text that is a number counts as one, except value, description and
+// what is listed in textNames; names that are not known are nil. The error says
+// what went wrong for this record (a wrong type, a limit); it is for counting,
+// not for stopping.
+func (p *Program) Run(rec *indicator.Record) (any, error) {
+	env := make(map[string]any, len(p.names))
+	for _, name := range p.names {
+		env[name] = lookup(rec, name)
+	}
+	machine := vm.VM{MemoryBudget: maxMemory}
+	out, err := runGuarded(&machine, p.program, env)
+	if err != nil {
+		return nil, fmt.Errorf("compute %q: %w", p.src, plainError(p.src, err))
+	}
+	return result(out)
+}
+
+func runGuarded(machine *vm.VM, p *vm.Program, env any) (out any, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v", r)
+		}
+	}()
+	return machine.Run(p, env)
+}
+
+// plainError drops the library's source excerpt.
+func plainError(src string, err error) error {
+	var fe *file.Error
+	if errors.As(err, &fe) {
+		return &Error{Col: columnOf(src, fe.From), Msg: fe.Message}
+	}
+	return err
+}

@@ -1,0 +1,141 @@
+package compute
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/remeld/remeld/indicator"
+)
+
+func sample() *indicator.Record {
+	return &indicator.Record{
+		Indicator: indicator.Indicator{Kind: indicator.Domain, Value: "bad.example"},
+		Attrs: indicator.Attributes{
+			Confidence: indicator.Known(40),
+			Tags:       []string{"c2", "APT28"},
+			Extra:      map[string]any{"lists": "7", "weight": 1.5, "zip": "007", "note": "n/a", "big": int64(3)},
+		},
+	}
+}
+
+func TestRun(t *testing.T) {
+	for src, want := range map[string]any{
+		"min(100, lists * 12)":      int64(84),
+		"max(confidence, 50)":       int64(50),
+		"lists > 5 ? 90 : 30":       int64(90),
+		"weight * 2":                3.0,
+		"big + 1":                   int64(4),
+		"zip":                       "007",
+		"upper(value)":              "BAD.EXAMPLE",
+		`"c2" in tags ? "c2" : nil`: "c2",
+		`filter(tags, lower(#) startsWith "apt")`: []string{"APT28"},
+		"missing":                               nil,
+		"missing ?? 12":                         int64(12),
+		`kind == "domain" && confidence != nil`: true,
+		"severity":                              nil,
+		"round(lists * 12 / 5.0)":               17.0,
+		`note matches "^n" ? len(split(value, ".")) : 0`: int64(2),
+	} {
+		p, err := Compile(src)
+		if err != nil {
+			t.Errorf("%s: %v", src, err)
+			continue
+		}
+		got, err := p.Run(sample())
+		if err != nil {
+			t.Errorf("%s: %v", src, err)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: %s", src, d)
+		}
+	}
+}
+
+func TestCompile_ErrorsHaveAColumn(t *testing.T) {
+	for _, c := range []struct {
+		src  string
+		col  int
+		word string
+	}{
+		{"", 1, "empty"},
+		{"min(100, lists *", 16, "unexpected"},
+		{"1 + now()", 5, "now"},
+		{"100 - fetch(value)", 7, "fetch"},
+		{"lists $ 2", 7, ""},
+		{strings.Repeat("1+", 2100) + "1", 1, "longer"},
+	} {
+		_, err := Compile(c.src)
+		var e *Error
+		if !errors.As(err, &e) {
+			t.Errorf("%q: error %v", c.src, err)
+			continue
+		}
+		if e.Col != c.col || !strings.Contains(e.Error(), c.word) {
+			t.Errorf("%q: %v, want column %d with %q", c.src, e, c.col, c.word)
+		}
+	}
+}
+
+func TestRun_WrongTypesAndLimitsAreErrors(t *testing.T) {
+	for _, src := range []string{
+		"note * 2", "missing * 2", "tags + 1", `{"a": 1}`, "[1, 2]", "1 / 0 * 1.0", "lists[3]",
+		"map(1..90000, map(1..90000, #))", `tags[99]`, "1 % 0", "9223372036854775807 .. 1",
+	} {
+		p, err := Compile(src)
+		if err != nil {
+			continue // refused at once is as good
+		}
+		if got, err := p.Run(sample()); err == nil {
+			t.Errorf("%s = %v, want an error", src, got)
+		} else if strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: error of several lines: %q", src, err)
+		}
+	}
+}
+
+func TestRun_IsDeterministic(t *testing.T) {
+	p, err := Compile(`join(sort(tags), ",") + string(lists)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _ := p.Run(sample())
+	for range 20 {
+		if again, _ := p.Run(sample()); again != first {
+			t.Fatalf("%v then %v", first, again)
+		}
+	}
+}
+
+func FuzzCompile(f *testing.F) {
+	for _, s := range []string{"min(100, lists * 12)", `filter(tags, # contains "a")`, "a ? b : c", "1..9", "{", "let x = 1; x", "\xff"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, src string) {
+		p, err := Compile(src)
+		if err != nil {
+			var e *Error
+			if !errors.As(err, &e) || e.Col < 1 {
+				t.Fatalf("%v is not positioned", err)
+			}
+			return
+		}
+		_, _ = p.Run(sample())
+	})
+}
+
+func BenchmarkRun(b *testing.B) {
+	p, err := Compile("min(100, lists * 12)")
+	if err != nil {
+		b.Fatal(err)
+	}
+	rec := sample()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := p.Run(rec); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
