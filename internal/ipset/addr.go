@@ -35,9 +35,10 @@ func (f family) addr(u u128) netip.Addr {
 	return netip.AddrFrom16(b)
 }
 
-// number returns a as a number; IPv4 and IPv4-mapped addresses are IPv4.
+// number returns a as a number. IPv4-mapped addresses stay IPv6: the package never
+// turns a part of the one space into the other.
 func number(a netip.Addr) (n u128, v4 bool) {
-	if a.Is4() || a.Is4In6() {
+	if a.Is4() {
 		b := a.As4()
 		return u128{0, uint64(binary.BigEndian.Uint32(b[:]))}, true
 	}

@@ -216,7 +216,7 @@ func (c *Claims) At(a netip.Addr) (p Piece, ok bool) {
 		s = &c.v4
 	}
 	s.walk(n, func(q Piece) bool {
-		if !a.Unmap().Less(q.From) {
+		if !a.Less(q.From) {
 			p, ok = q, true
 			p.IDs = slices.Clone(q.IDs)
 		}

@@ -82,7 +82,7 @@ func (w *sweep) deliver(ch change, parts []part, fn func(Piece) bool) bool {
 				emit(w.piece(p, ch.claim.id))
 			}
 		}
-		if w.live() && !(whole && parts[0].live) {
+		if w.live() && (!whole || !parts[0].live) {
 			emit(w.gone(w.from, w.to))
 		}
 	case Remove:
@@ -90,7 +90,7 @@ func (w *sweep) deliver(ch change, parts []part, fn func(Piece) bool) bool {
 			emit(w.piece(part{from: w.from, to: w.to}, 0))
 		}
 		for _, p := range parts {
-			if p.live && !(whole && w.live()) {
+			if p.live && (!whole || !w.live()) {
 				emit(w.gone(p.from, p.to))
 			}
 		}

@@ -119,23 +119,18 @@ func (b *Builder) addLineSlow(line []byte) string {
 	host := 0
 	if cidr {
 		n, ok := parseLength(length)
-		if !ok || n > 128 || (addr.Is4() && n < 96) {
+		if !ok || n > 128 {
 			return reasonPrefix
 		}
 		host = 128 - n
 	}
-	u, v4 := number(addr)
-	f := famV6
-	if v4 {
-		f = famV4
-	}
+	u, _ := number(addr)
 	from := u.withoutLowOnes(host)
-	b.Add(f.addr(from), f.addr(from.withLowOnes(host)))
+	b.v6 = append(b.v6, range6{from, from.withLowOnes(host)})
 	return ""
 }
 
 // parseAddr parses an IPv6 address, or an IPv4 one in a place where that is rare.
-// IPv4-mapped addresses come back as IPv4.
 func parseAddr(text []byte) (netip.Addr, string) {
 	a, err := netip.ParseAddr(string(text))
 	switch {
@@ -144,7 +139,7 @@ func parseAddr(text []byte) (netip.Addr, string) {
 	case a.Zone() != "":
 		return a, reasonZone
 	}
-	return a.Unmap(), ""
+	return a, ""
 }
 
 // parse4 parses the IPv4 address that b begins with. n is its length in bytes, 0

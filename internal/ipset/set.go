@@ -43,7 +43,7 @@ type Builder struct {
 type range6 struct{ from, to u128 }
 
 // Add adds the addresses from to to, inclusive, which must be a range of one
-// family (IPv4-mapped addresses are IPv4); false if they are not.
+// family (IPv4-mapped addresses are IPv6); false if they are not.
 func (b *Builder) Add(from, to netip.Addr) bool {
 	if !from.IsValid() || !to.IsValid() {
 		return false
@@ -207,13 +207,12 @@ func (s *Set) Ranges() iter.Seq2[netip.Addr, netip.Addr] {
 func (s *Set) Prefixes() iter.Seq[netip.Prefix] {
 	return func(yield func(netip.Prefix) bool) {
 		for r := range s.spans() {
-			for at, bits, more := r.from, 0, true; more; {
-				var next u128
-				next, bits, more = r.family.block(at, r.to)
+			for at, more := r.from, true; more; {
+				next, bits, left := r.family.block(at, r.to)
 				if !yield(netip.PrefixFrom(r.family.addr(at), bits)) {
 					return
 				}
-				at = next
+				at, more = next, left
 			}
 		}
 	}

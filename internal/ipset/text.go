@@ -3,6 +3,7 @@ package ipset
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -36,11 +37,11 @@ func (b *Builder) ReadText(r io.Reader, refuse func(Refused)) error {
 	}
 	for n := 1; ; n++ {
 		line, err := br.ReadSlice('\n')
-		reason := ""
+		var reason string
 		shown := line[:min(len(line), maxShown)]
-		if err == bufio.ErrBufferFull {
+		if errors.Is(err, bufio.ErrBufferFull) {
 			reason, shown = reasonLong, append([]byte(nil), shown...)
-			for err == bufio.ErrBufferFull {
+			for errors.Is(err, bufio.ErrBufferFull) {
 				_, err = br.ReadSlice('\n')
 			}
 		} else {
@@ -49,7 +50,7 @@ func (b *Builder) ReadText(r io.Reader, refuse func(Refused)) error {
 		if reason != "" && refuse != nil {
 			refuse(Refused{Line: n, Text: string(trimEnd(shown)), Reason: reason})
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -1,0 +1,233 @@
+package ipset
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// vector is one recorded case of MineMeld's aggregators: either steps with what
+// each emitted, or a sequence of operations with the state at its end.
+type vector struct {
+	Suite  string         `json:"suite"`
+	Case   string         `json:"case"`
+	Config map[string]any `json:"config"`
+	Inputs []string       `json:"inputs"`
+	Steps  []vectorStep   `json:"steps"`
+
+	Ops        [][]string                 `json:"ops"`
+	FinalState map[string]json.RawMessage `json:"final_state"`
+}
+
+type vectorStep struct {
+	Op        string         `json:"op"`
+	Action    string         `json:"action"`
+	Source    string         `json:"source"`
+	Indicator string         `json:"indicator"`
+	Value     map[string]any `json:"value"`
+	Emits     []vectorStep   `json:"emits"`
+}
+
+func (s vectorStep) op() string { return s.Op + s.Action }
+
+func vectorsPath(t *testing.T) string {
+	t.Helper()
+	if p := os.Getenv("REMELD_VECTORS"); p != "" {
+		return p
+	}
+	p := filepath.Join(moduleRoot(t), "..", "shared", "data", "minemeld", "vectors.jsonl")
+	if _, err := os.Stat(p); err != nil {
+		t.Skip("no recorded vectors here: set REMELD_VECTORS to a file of them")
+	}
+	return p
+}
+
+func moduleRoot(t *testing.T) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			t.Fatal("no go.mod above the test")
+		}
+	}
+}
+
+// TestMineMeldVectors compares the set of live ranges after each step, or at the
+// end where a case has only a final state, with recordings of MineMeld. Named
+// exception: a CIDR with host bits set, which MineMeld begins at the host address
+// and we at the network.
+func TestMineMeldVectors(t *testing.T) {
+	f, err := os.Open(vectorsPath(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 64<<20)
+	ran, other := 0, map[string]int{}
+	for n := 1; lines.Scan(); n++ {
+		if len(strings.TrimSpace(lines.Text())) == 0 {
+			continue
+		}
+		var v vector
+		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
+			t.Fatalf("line %d: %v", n, err)
+		}
+		if !strings.HasPrefix(v.Suite, "AggregateIP") {
+			other[v.Suite]++
+			continue
+		}
+		ran++
+		t.Run(fmt.Sprintf("%d %s %s", n, v.Suite, v.Case), func(t *testing.T) { runVector(t, v) })
+	}
+	if lines.Err() != nil || ran == 0 {
+		t.Fatalf("%d cases of range algebra, error %v", ran, lines.Err())
+	}
+	t.Logf("%d cases of range algebra; suites of other matters, not run here: %v", ran, other)
+}
+
+// vectorRun is our side of one case.
+type vectorRun struct {
+	t      *testing.T
+	v      vector
+	claims *Claims
+	names  []string // contributor id → source/indicator
+	live   map[string][]uint32
+}
+
+func runVector(t *testing.T, v vector) {
+	t.Helper()
+	r := &vectorRun{t: t, v: v, claims: NewClaims(), live: map[string][]uint32{}}
+	for k := range v.Config {
+		if k != "whitelist_prefixes" && k != "enable_list_merge" {
+			t.Fatalf("config key %q is not known to this driver", k)
+		}
+	}
+	want := map[string]bool{}
+	for i, s := range v.Steps {
+		for _, e := range s.Emits {
+			switch e.op() {
+			case "update":
+				want[e.Indicator] = true
+			case "withdraw":
+				delete(want, e.Indicator)
+			default:
+				t.Fatalf("step %d emits %q", i, e.op())
+			}
+		}
+		r.apply(s)
+		if d := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(r.live))); d != "" {
+			t.Fatalf("live ranges after step %d, %s %s %s (-MineMeld +ours):\n%s", i, s.op(), s.Source, s.Indicator, d)
+		}
+	}
+	for _, op := range v.Ops {
+		r.apply(vectorStep{Op: op[0], Source: op[1], Indicator: op[2]})
+	}
+	if v.FinalState != nil {
+		r.compareFinal()
+	}
+}
+
+func (r *vectorRun) compareFinal() {
+	want, got := map[string][]string{}, map[string][]string{}
+	for k, raw := range r.v.FinalState {
+		var names []string
+		if json.Unmarshal(raw, &names) == nil {
+			slices.Sort(names)
+		}
+		want[k] = names
+	}
+	for k, ids := range r.live {
+		got[k] = nil
+		if want[k] != nil { // a state without contributors is compared by its ranges
+			for _, id := range ids {
+				got[k] = append(got[k], r.names[id])
+			}
+			slices.Sort(got[k])
+		}
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		r.t.Fatalf("final state (-MineMeld +ours):\n%s", d)
+	}
+}
+
+// apply does one operation by MineMeld's rules: a claim is known by its text and
+// its source; values of another type are none of its business.
+func (r *vectorRun) apply(s vectorStep) {
+	if kind, ok := s.Value["type"]; ok && kind != "IPv4" {
+		return
+	}
+	name := s.Source + "/" + s.Indicator
+	id := slices.Index(r.names, name)
+	if id < 0 {
+		id = len(r.names)
+		r.names = append(r.names, name)
+	}
+	from, to := r.parse(s.Indicator)
+	ch := Change{Insert, Claim{From: from, To: to, ID: uint32(id), Allow: r.allow(s.Source)}}
+	switch known := r.claims.Has(ch.Claim); {
+	case s.op() == "withdraw":
+		ch.Op = Remove
+	case s.op() != "update":
+		r.t.Fatalf("operation %q is not known to this driver", s.op())
+	case known:
+		ch.Op = Touch
+	}
+	err := r.claims.Do(ch, func(p Piece) {
+		if k := pieceKey(p.From, p.To); p.Gone {
+			delete(r.live, k)
+		} else {
+			r.live[k] = slices.Clone(p.IDs)
+		}
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *vectorRun) allow(source string) bool {
+	prefixes, _ := r.v.Config["whitelist_prefixes"].([]any)
+	return slices.ContainsFunc(prefixes, func(p any) bool {
+		prefix, ok := p.(string)
+		return ok && strings.HasPrefix(source, prefix)
+	})
+}
+
+// parse reads a range as the text parser does, except for CIDRs with host bits:
+// there it checks that we mask them, and goes on with MineMeld's range, so that
+// the algebra of the case is compared all the same.
+func (r *vectorRun) parse(text string) (from, to netip.Addr) {
+	set, err := ReadText(strings.NewReader(text), func(x Refused) { r.t.Fatal(x) })
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for f, l := range set.Ranges() {
+		from, to = f, l
+	}
+	p, err := netip.ParsePrefix(text)
+	if err != nil || p.Addr() == p.Masked().Addr() {
+		return from, to
+	}
+	if from != p.Masked().Addr() {
+		r.t.Fatalf("%s begins at %v, want the network", text, from)
+	}
+	r.t.Logf("exception: %s has host bits; ours is %v-%v, MineMeld's begins at the host", text, from, to)
+	first, _ := number(p.Addr())
+	last := u128{0, min(first.lo+1<<(32-p.Bits())-1, famV4.last.lo)}
+	return famV4.addr(first), famV4.addr(last)
+}
