@@ -1,0 +1,50 @@
+package pebblestore
+
+import (
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+const (
+	defaultCache = 128 << 20
+	memTable     = 16 << 20
+	blockSize    = 16 << 10
+	tableSize    = 8 << 20 // in the upper levels; it doubles per level below
+)
+
+// tune sets Pebble up for sorted batches of about 10,000 rows, sequential merges over
+// whole spaces, and a process of a few hundred megabytes on two cores.
+func tune(o Options, fs vfs.FS, h *health) *pebble.Options {
+	p := &pebble.Options{
+		FS:                 fs,
+		FormatMajorVersion: pebble.FormatNewest,
+		CacheSize:          o.CacheSize,
+		MemTableSize:       memTable,
+		// Memory tables are taken from the cache's budget.
+		MemTableStopWritesThreshold: 4,
+		L0CompactionThreshold:       2,
+		L0StopWritesThreshold:       1000,
+		LBaseMaxBytes:               64 << 20,
+		MaxOpenFiles:                1000,
+		Logger:                      h,
+		EventListener:               h.listener(),
+		ReadOnly:                    o.ReadOnly,
+		ErrorIfNotExists:            o.ReadOnly,
+		WALBytesPerSync:             1 << 20,
+	}
+	if p.CacheSize == 0 {
+		p.CacheSize = defaultCache
+	}
+	p.CompactionConcurrencyRange = func() (int, int) { return 1, 2 }
+	p.TargetFileSizes[0] = tableSize
+	for i := range p.Levels {
+		p.Levels[i].BlockSize = blockSize
+		p.Levels[i].IndexBlockSize = 64 << 10
+		p.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	// Snappy where data passes through, zstd at the bottom where it stays.
+	p.ApplyCompressionSettings(func() pebble.DBCompressionSettings { return pebble.DBCompressionBalanced })
+	p.EnsureDefaults()
+	return p
+}
