@@ -1,0 +1,205 @@
+package config
+
+import (
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/internal/diag"
+	"github.com/remeld/remeld/sdk"
+)
+
+// nodeKeys are the engine keys of a node as they stand in a file.
+type nodeKeys struct {
+	Class      string   `yaml:"class" doc:"What the node is: a source, a processor or a destination."`
+	Prototype  string   `yaml:"prototype" doc:"Ready-made node of the library to start from; keys given here win."`
+	Inputs     []string `yaml:"inputs" roles:"processor,feed,target" doc:"Nodes whose rows come in, in order."`
+	Allow      []string `yaml:"allow" roles:"processor,feed,target" doc:"Nodes whose rows, and all they cover, are let out of this one (allow-lists)."`
+	Connection string   `yaml:"connection" roles:"source,processor,feed" doc:"Login under connections: that the node uses."`
+	To         []string `yaml:"to" roles:"target" doc:"Logins under connections:, one per tenant that is kept in step."`
+	Config     *value   `yaml:"config" doc:"The keys of the class."`
+	Keep       *value   `yaml:"keep" doc:"Named conditions in TQL; a row that one does not hold for is dropped with its name as the reason."`
+	Compute    *value   `yaml:"compute" roles:"source" doc:"Attributes and the expressions that they are computed from."`
+	Attributes *value   `yaml:"attributes" roles:"source" doc:"Constants that are set on every row."`
+	Settings   `yaml:",inline"`
+}
+
+var nodeName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$`)
+
+const nameHelp = "use up to 64 letters, digits, _ - and ."
+
+// nodeBuilder builds the nodes; trees holds each node's YAML with its prototype
+// merged in.
+type nodeBuilder struct {
+	*loader
+	trees map[string]*value
+	names []string
+}
+
+func (b *nodeBuilder) build(nodes *value) {
+	for _, e := range nodes.keys {
+		b.names = append(b.names, e.name)
+	}
+	for _, e := range nodes.keys {
+		b.node(e)
+	}
+	for _, e := range nodes.keys {
+		if n := b.cfg.Nodes[e.name]; n != nil {
+			b.edges(n, b.trees[e.name])
+			b.logins(n, b.trees[e.name])
+		}
+	}
+	b.order(nodes)
+}
+
+func (b *nodeBuilder) node(e entry) {
+	if !nodeName.MatchString(e.name) {
+		b.report.fail(e.pos, nameHelp, "%q cannot be the name of a node", e.name)
+	}
+	where := "node " + e.name
+	if e.val.kind == null {
+		b.report.fail(e.pos, "give it a class", "%s is empty", where)
+		return
+	}
+	if !b.decode.wants(e.val, mapping, where) {
+		return
+	}
+	tree := b.withPrototype(e.val, where)
+	keys := nodeKeys{Settings: defaultSettings()}
+	b.decode.structure(tree, reflect.ValueOf(&keys).Elem(), where)
+	n := &Node{
+		Name: e.name, Class: keys.Class, Prototype: keys.Prototype, Inputs: keys.Inputs, Allow: keys.Allow,
+		Connection: keys.Connection, To: keys.To, Settings: keys.Settings, Pos: e.pos, Keys: map[string]Pos{},
+	}
+	for _, k := range tree.keys {
+		n.Keys[k.name] = k.pos
+	}
+	b.cfg.Nodes[e.name], b.trees[e.name] = n, tree
+	b.conditions(n, keys.Keep)
+	b.computed(n, keys.Compute)
+	b.constants(n, keys.Attributes)
+	class, ok := b.classes[keys.Class]
+	if !ok {
+		b.unknownClass(tree, e.pos, where)
+		return
+	}
+	n.ClassInfo = class
+	b.roles(n, tree)
+	b.classConfig(n, keys.Config)
+	n.defaultsFor(class.Role)
+}
+
+func (b *nodeBuilder) unknownClass(tree *value, at Pos, where string) {
+	var names []string
+	for n := range b.classes {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	help := "classes are " + strings.Join(names, ", ")
+	given := tree.get("class")
+	if given == nil || given.kind == null {
+		b.report.fail(at, help, `%s needs "class" or "prototype"`, where)
+		return
+	}
+	if given.kind != scalar || given.broken {
+		return
+	}
+	if s := diag.DidYouMean(given.text, names); s != "" {
+		help = s
+	}
+	b.report.fail(given.pos, help, "unknown class %s", given.shown())
+}
+
+// roles refuses keys that mean nothing for the node's role.
+func (b *nodeBuilder) roles(n *Node, tree *value) {
+	role := string(n.ClassInfo.Role)
+	for _, f := range structFields(reflect.TypeFor[nodeKeys]()) {
+		allowed := f.tag.Get("roles")
+		if allowed == "" || tree.get(f.name) == nil || slices.Contains(strings.Split(allowed, ","), role) {
+			continue
+		}
+		help := "it is for " + strings.ReplaceAll(allowed, ",", ", ") + " nodes"
+		if f.name == "connection" && n.ClassInfo.Role == sdk.RoleTarget {
+			help = "write to: [" + n.Connection + "]"
+		}
+		b.report.fail(n.Keys[f.name], help, "%q has no meaning for %s, a %s (%s)", f.name, n.Name, role, n.Class)
+	}
+}
+
+func (b *nodeBuilder) classConfig(n *Node, v *value) {
+	n.Config = n.ClassInfo.NewConfig()
+	if v == nil || v.kind == null {
+		v = &value{kind: mapping, pos: n.Pos}
+	}
+	if b.decode.wants(v, mapping, "config") {
+		b.configStruct(v, n.Config, "config of class "+n.Class)
+	}
+}
+
+// defaultsFor fills what depends on the role (SEMANTICS F, TLP ceiling).
+func (n *Node) defaultsFor(role sdk.Role) {
+	if role == sdk.RoleFeed && n.MaxTLP == indicator.Unlabelled {
+		n.MaxTLP = indicator.Green
+		if len(n.Tags) > 0 {
+			n.MaxTLP = indicator.AmberStrict
+		}
+	}
+}
+
+// logins checks connection: and to:.
+func (b *nodeBuilder) logins(n *Node, tree *value) {
+	if n.ClassInfo.Name == "" {
+		return
+	}
+	if n.Connection != "" && n.ClassInfo.Role != sdk.RoleTarget {
+		b.login(n, n.Connection, tree.get("connection").pos)
+	}
+	if n.ClassInfo.Role != sdk.RoleTarget {
+		return
+	}
+	if len(n.To) == 0 && len(n.ClassInfo.Connections) > 0 {
+		b.report.fail(n.Pos, "name one or several connections, as to: [contoso]", "node %s sends to nobody: \"to\" is missing", n.Name)
+	}
+	for i, name := range n.To {
+		pos := itemPos(tree.get("to"), i)
+		if slices.Contains(n.To[:i], name) {
+			b.report.fail(pos, "remove one of them", "connection %q is named twice", name)
+			continue
+		}
+		b.login(n, name, pos)
+	}
+}
+
+func (b *nodeBuilder) login(n *Node, name string, at Pos) {
+	c, known := b.cfg.Connections[name]
+	if !known {
+		names := make([]string, 0, len(b.cfg.Connections))
+		for c := range b.cfg.Connections {
+			names = append(names, c)
+		}
+		help := diag.DidYouMean(name, names)
+		if help == "" {
+			help = "add it under connections:"
+		}
+		b.report.fail(at, help, "there is no connection %q", name)
+		return
+	}
+	types := n.ClassInfo.Connections
+	switch {
+	case len(types) == 0:
+		b.report.fail(at, "remove it", "class %s takes no connection", n.Class)
+	case c != nil && !slices.Contains(types, c.Type):
+		b.report.fail(at, "it takes "+strings.Join(types, " or "), "class %s cannot use %q, a connection of type %s", n.Class, name, c.Type)
+	}
+}
+
+// itemPos is the place of item i of a list, or of the single value that stands
+// for it.
+func itemPos(v *value, i int) Pos {
+	if v.kind == list && i < len(v.items) {
+		return v.items[i].pos
+	}
+	return v.pos
+}

@@ -1,0 +1,145 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/remeld/remeld/internal/diag"
+)
+
+// report gathers findings and knows the sources that snippets come from.
+type report struct {
+	sources map[string][]byte
+	found   diag.List
+	masks   *masker
+}
+
+func newReport(m *masker) *report { return &report{sources: map[string][]byte{}, masks: m} }
+
+func (r *report) source(name string, data []byte) { r.sources[name] = data }
+
+func (r *report) add(s diag.Severity, at Pos, help, format string, args ...any) {
+	r.found = append(r.found, diag.Diagnostic{
+		Severity: s, File: at.File, Line: at.Line, Col: at.Col,
+		Msg: fmt.Sprintf(format, args...), Help: help,
+	})
+}
+
+func (r *report) fail(at Pos, help, format string, args ...any) {
+	r.add(diag.Error, at, help, format, args...)
+}
+
+// errors counts what stands in the way so far.
+func (r *report) errors() int { n, _ := r.found.Count(); return n }
+
+// list returns the findings with snippets, sorted. Masking comes last, when all
+// secrets are known.
+func (r *report) list() diag.List {
+	for i := range r.found {
+		d := &r.found[i]
+		d.Msg, d.Help = r.masks.hide(d.Msg), r.masks.hide(d.Help)
+		if d.Line > 0 {
+			line := diag.Line(r.sources[d.File], d.Line)
+			d.Snippet, d.SnippetCol = r.masks.line(line, d.Col)
+		}
+	}
+	return r.found.Sort()
+}
+
+// masker knows the texts that must not be shown: what references brought in and
+// what was written into a secret field.
+type masker struct{ secrets []string }
+
+// hidden stands for a secret in texts and snippets.
+const hidden = "[secret]"
+
+// minSecret is the length from which a text is looked for elsewhere: masking
+// every "1" would help nobody.
+const minSecret = 5
+
+func (m *masker) add(s string) {
+	for _, line := range strings.Split(s, "\n") {
+		if line = strings.TrimSpace(line); len(line) >= minSecret && !slices.Contains(m.secrets, line) {
+			m.secrets = append(m.secrets, line)
+		}
+	}
+	// longest first, so that a secret that holds another goes whole
+	slices.SortStableFunc(m.secrets, func(a, b string) int { return len(b) - len(a) })
+}
+
+func (m *masker) hide(s string) string {
+	for _, secret := range m.secrets {
+		s = strings.ReplaceAll(s, secret, hidden)
+	}
+	return s
+}
+
+// suspicious finds values of keys whose name says that they are confidential, and
+// logins inside URLs, wherever they stand: a snippet may show a line that was
+// never decoded.
+var suspicious = regexp.MustCompile(`(?i)(?:secret|passw(?:or)?d|token|credential|api_?key|private_key|access_key|authorization)[\w-]*["']?\s*[:=]\s*("(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s,}#]+[^,}#]*)|://([^/\s@"']+)@`)
+
+// line masks a source line and returns where col is in it.
+func (m *masker) line(line string, col int) (string, int) {
+	var spans [][2]int
+	for _, loc := range suspicious.FindAllStringSubmatchIndex(line, -1) {
+		for i := 2; i < len(loc); i += 2 {
+			if loc[i] >= 0 && !strings.HasPrefix(strings.TrimLeft(line[loc[i]:loc[i+1]], `"'`), "${") {
+				spans = append(spans, [2]int{loc[i], loc[i+1]})
+			}
+		}
+	}
+	for _, secret := range m.secrets {
+		for from := 0; ; {
+			i := strings.Index(line[from:], secret)
+			if i < 0 {
+				break
+			}
+			spans = append(spans, [2]int{from + i, from + i + len(secret)})
+			from += i + len(secret)
+		}
+	}
+	if len(spans) == 0 {
+		return line, 0
+	}
+	return replaceSpans(line, spans, col)
+}
+
+func replaceSpans(line string, spans [][2]int, col int) (string, int) {
+	slices.SortFunc(spans, func(a, b [2]int) int { return a[0] - b[0] })
+	at := byteOfColumn(line, col)
+	var b strings.Builder
+	done, caret := 0, -1
+	for _, s := range spans {
+		if s[1] <= done {
+			continue
+		}
+		s[0] = max(s[0], done)
+		if caret < 0 && at < s[0] {
+			caret = b.Len() + at - done
+		}
+		b.WriteString(line[done:s[0]])
+		if caret < 0 && at < s[1] {
+			caret = b.Len()
+		}
+		b.WriteString(hidden)
+		done = s[1]
+	}
+	if caret < 0 {
+		caret = b.Len() + at - done
+	}
+	b.WriteString(line[done:])
+	return b.String(), utf8.RuneCountInString(b.String()[:min(caret, b.Len())]) + 1
+}
+
+func byteOfColumn(line string, col int) int {
+	for i := range line {
+		if col--; col <= 0 {
+			return i
+		}
+	}
+	return len(line)
+}

@@ -1,0 +1,310 @@
+package config
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/internal/diag"
+	"github.com/remeld/remeld/sdk"
+)
+
+// shown is how a value may be named in a finding: as written, so that what a
+// reference brought in stays hidden.
+func (v *value) shown() string { return strconv.Quote(v.raw) }
+
+// errShape says that a scalar has the wrong form; help says what is right.
+type errShape struct{ want, help string }
+
+func (e *errShape) Error() string { return e.want }
+
+// scalar decodes one word by the type of out.
+func (d *decoder) scalar(v *value, out reflect.Value, name string) {
+	if v.kind != scalar {
+		d.report.fail(v.pos, "", "%s takes %s, not %s", name, typeWord(out.Type()), v.kind)
+		return
+	}
+	if out.Type() == secretType {
+		d.secret(v, out, name)
+		return
+	}
+	err := setScalar(v, out)
+	var shape *errShape
+	switch {
+	case err == nil:
+	case errors.As(err, &shape):
+		d.report.fail(v.pos, shape.help, "%s takes %s, not %s", name, shape.want, v.shown())
+	case v.refs:
+		d.report.fail(v.pos, "takes "+typeWord(out.Type()), "%s: what %s brought in does not fit", name, v.shown())
+	default:
+		d.report.fail(v.pos, "", "%s: %v", name, err)
+	}
+}
+
+// secret takes a reference; a literal works and is warned of.
+func (d *decoder) secret(v *value, out reflect.Value, name string) {
+	out.SetString(v.text)
+	d.masks.add(v.text)
+	if !v.refs && !isHash(v.text) && v.text != "" {
+		d.report.add(diag.Warning, v.pos, "write ${env:NAME}, ${file:PATH} or ${secret:NAME}", "%s is confidential and stands in the file", name)
+	}
+}
+
+// isHash tells a password hash, which may stand in a file.
+func isHash(s string) bool {
+	for _, prefix := range []string{"$2a$", "$2b$", "$2y$", "$argon2id$"} {
+		if strings.HasPrefix(s, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+func setScalar(v *value, out reflect.Value) error {
+	switch p := out.Addr().Interface().(type) {
+	case *time.Duration:
+		return assign(p)(ParseDuration(v.text))
+	case *sdk.Size:
+		return assign(p)(ParseSize(v.text))
+	case *time.Time:
+		return assign(p)(parseTime(v.text))
+	case *indicator.TLP:
+		return assign(p)(parseTLP(v.text))
+	case *indicator.Kind:
+		return assign(p)(parseKind(v.text))
+	case encoding.TextUnmarshaler:
+		return p.UnmarshalText([]byte(v.text))
+	}
+	switch out.Kind() {
+	case reflect.String:
+		out.SetString(v.text)
+		return nil
+	case reflect.Bool:
+		return setBool(v, out)
+	default:
+		return setNumber(v, out)
+	}
+}
+
+// assign stores a parsed value if there was no error.
+func assign[T any](p *T) func(T, error) error {
+	return func(x T, err error) error {
+		if err == nil {
+			*p = x
+		}
+		return err
+	}
+}
+
+func parseTime(s string) (time.Time, error) {
+	for _, layout := range []string{time.DateOnly, time.RFC3339, time.DateTime} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, &errShape{"a date", "as 2027-05-01 or 2027-05-01T12:00:00Z"}
+}
+
+func parseTLP(s string) (indicator.TLP, error) {
+	t, ok := indicator.ParseTLP(s)
+	if !ok || t == indicator.Unlabelled {
+		names := []string{"clear", "green", "amber", "amber+strict", "red"}
+		help := diag.DidYouMean(s, names)
+		return t, &errShape{"a TLP (" + strings.Join(names, ", ") + ")", help}
+	}
+	return t, nil
+}
+
+func parseKind(s string) (indicator.Kind, error) {
+	k, ok := indicator.ParseKind(s)
+	if ok {
+		return k, nil
+	}
+	names := []string{"ip", "hash"}
+	for _, known := range indicator.Kinds() {
+		names = append(names, known.String())
+	}
+	help := diag.DidYouMean(s, names)
+	if help == "" {
+		help = "kinds are " + strings.Join(names, ", ")
+	}
+	return k, &errShape{"a kind of indicator", help}
+}
+
+// booleans are those of YAML 1.2 and 1.1.
+var booleans = map[string]bool{
+	"true": true, "yes": true, "on": true, "false": false, "no": false, "off": false,
+}
+
+func setBool(v *value, out reflect.Value) error {
+	b, ok := booleans[strings.ToLower(v.text)]
+	if !ok || v.quoted && !v.refs {
+		help := ""
+		if ok {
+			help = "remove the quotes"
+		}
+		return &errShape{"true or false", help}
+	}
+	out.SetBool(b)
+	return nil
+}
+
+func setNumber(v *value, out reflect.Value) error {
+	if v.quoted && !v.refs {
+		return &errShape{"a number", "remove the quotes"}
+	}
+	switch {
+	case out.CanFloat():
+		f, err := strconv.ParseFloat(v.text, 64)
+		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+			return &errShape{"a number", ""}
+		}
+		out.SetFloat(f)
+	case out.CanInt():
+		n, err := strconv.ParseInt(v.text, 0, 64)
+		if err != nil || out.OverflowInt(n) {
+			return &errShape{"a whole number", ""}
+		}
+		out.SetInt(n)
+	default:
+		n, err := strconv.ParseUint(v.text, 0, 64)
+		if err != nil || out.OverflowUint(n) {
+			return &errShape{"a whole number from 0", ""}
+		}
+		out.SetUint(n)
+	}
+	return nil
+}
+
+// bounds checks the enum, min and max tags.
+func (d *decoder) bounds(v *value, out reflect.Value, name string, tag reflect.StructTag) {
+	if enum := tag.Get("enum"); enum != "" && out.Kind() == reflect.String {
+		options := strings.Split(enum, ",")
+		for _, o := range options {
+			if o == out.String() {
+				return
+			}
+		}
+		help := diag.DidYouMean(out.String(), options)
+		if help == "" {
+			help = "it is one of " + strings.Join(options, ", ")
+		}
+		d.report.fail(v.pos, help, "%s cannot be %s", name, v.shown())
+		return
+	}
+	have, ok := magnitude(out)
+	if !ok {
+		return
+	}
+	if limit := tag.Get("min"); limit != "" && have < parseLimit(limit) {
+		d.report.fail(v.pos, "", "%s is at least %s, not %s", name, limit, v.shown())
+	}
+	if limit := tag.Get("max"); limit != "" && have > parseLimit(limit) {
+		d.report.fail(v.pos, "", "%s is at most %s, not %s", name, limit, v.shown())
+	}
+}
+
+func magnitude(v reflect.Value) (float64, bool) {
+	switch {
+	case v.CanInt():
+		return float64(v.Int()), true
+	case v.CanUint():
+		return float64(v.Uint()), true
+	case v.CanFloat():
+		return v.Float(), true
+	}
+	return 0, false
+}
+
+// parseLimit reads the bound of a tag: a number, a duration or a size. A tag that
+// is none of them is a mistake in the program.
+func parseLimit(s string) float64 {
+	if f, err := strconv.ParseFloat(s, 64); err == nil {
+		return f
+	}
+	if d, err := ParseDuration(s); err == nil {
+		return float64(d)
+	}
+	n, err := ParseSize(s)
+	if err != nil {
+		panic(fmt.Sprintf("config: limit %q in a struct tag: %v", s, err))
+	}
+	return float64(n)
+}
+
+// plainValue converts a tree for fields of any type.
+func plainValue(v *value) any {
+	switch v.kind {
+	case list:
+		out := make([]any, 0, len(v.items))
+		for _, item := range v.items {
+			out = append(out, plainValue(item))
+		}
+		return out
+	case mapping:
+		out := make(map[string]any, len(v.keys))
+		for _, e := range v.keys {
+			out[e.name] = plainValue(e.val)
+		}
+		return out
+	case null:
+		return nil
+	}
+	return plainScalar(v)
+}
+
+func plainScalar(v *value) any {
+	if v.refs || v.quoted {
+		return v.text
+	}
+	switch v.tag {
+	case "!!int":
+		if n, err := strconv.ParseInt(v.text, 0, 64); err == nil {
+			return n
+		}
+	case "!!float":
+		if f, err := strconv.ParseFloat(v.text, 64); err == nil && !math.IsNaN(f) && !math.IsInf(f, 0) {
+			return f
+		}
+	case "!!bool":
+		if b, ok := booleans[strings.ToLower(v.text)]; ok {
+			return b
+		}
+	}
+	return v.text
+}
+
+// typeWord says in words what a field takes.
+func typeWord(t reflect.Type) string {
+	if w, ok := typeWords[t]; ok {
+		return w
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.String:
+		return "text"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Map, reflect.Struct:
+		return "a mapping"
+	case reflect.Pointer:
+		return typeWord(t.Elem())
+	case reflect.Interface:
+		return "anything"
+	}
+	return "a whole number"
+}
+
+var typeWords = map[reflect.Type]string{
+	durationType: "a duration", timeType: "a date", secretType: "a secret", sizeType: "a size",
+	tlpType: "a TLP", kindType: "a kind of indicator", reflect.TypeFor[Share](): "a share", treeType: "a mapping",
+}
