@@ -1,0 +1,151 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+)
+
+func postFault(s *Sandbox, r *http.Request, _ []string) (any, error) {
+	var rule Rule
+	if err := decode(r, &rule); err != nil {
+		return nil, err
+	}
+	id, err := s.AddFault(rule)
+	return map[string]string{"id": id}, err
+}
+
+func deleteFault(s *Sandbox, _ *http.Request, args []string) (any, error) {
+	if !s.RemoveFault(args[0]) {
+		return nil, fmt.Errorf("there is no fault rule %q", args[0])
+	}
+	return nil, nil
+}
+
+// patchSwitches sets all the switches given, or none.
+func patchSwitches(s *Sandbox, r *http.Request, _ []string) (any, error) {
+	var in map[string]any
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sw := s.switches
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(in)) {
+		next, err := sw.With(name, fmt.Sprint(in[name]))
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		sw = next
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	s.switches = sw
+	return sw, nil
+}
+
+func patchLimits(s *Sandbox, r *http.Request, _ []string) (any, error) {
+	var in map[string]Limit
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	if err := s.SetLimits(in); err != nil {
+		return nil, err
+	}
+	return s.mde.Limits(), nil
+}
+
+// redacted lists the tenants with the secrets and certificates counted only.
+func (s *Sandbox) redacted() any {
+	type app struct {
+		ID           string   `json:"id"`
+		Name         string   `json:"name"`
+		Roles        []string `json:"roles"`
+		Secrets      int      `json:"secrets"`
+		Certificates int      `json:"certificates"`
+		Disabled     bool     `json:"disabled"`
+	}
+	type tenant struct {
+		ID      string   `json:"id"`
+		Domains []string `json:"domains"`
+		Apps    []app    `json:"apps"`
+	}
+	out := []tenant{}
+	for _, t := range s.Tenants() {
+		o := tenant{ID: t.ID, Domains: t.Domains, Apps: []app{}}
+		for _, a := range t.Apps {
+			o.Apps = append(o.Apps, app{a.ID, a.Name, a.Roles, len(a.Secrets), len(a.Certificates), a.Disabled})
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+func putTenant(s *Sandbox, r *http.Request, args []string) (any, error) {
+	var t Tenant
+	if err := decode(r, &t); err != nil {
+		return nil, err
+	}
+	if t.ID != "" && t.ID != args[0] {
+		return nil, fmt.Errorf("the body's id %q is not the path's %q", t.ID, args[0])
+	}
+	t.ID = args[0]
+	return nil, s.SetTenant(t)
+}
+
+func postSeed(s *Sandbox, r *http.Request, args []string) (any, error) {
+	var in struct {
+		By         Author      `json:"by"`
+		Indicators []Indicator `json:"indicators"`
+		Generate   int         `json:"generate"`
+	}
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	var ids []string
+	var err error
+	switch {
+	case in.Generate != 0 && in.Indicators != nil || in.Generate == 0 && len(in.Indicators) == 0:
+		return nil, errors.New("give either indicators or generate")
+	case in.Generate != 0:
+		ids, err = s.SeedForeign(args[0], in.By, in.Generate)
+	default:
+		ids, err = s.Seed(args[0], in.By, in.Indicators)
+	}
+	return map[string]any{"ids": ids}, err
+}
+
+func patchRow(s *Sandbox, r *http.Request, args []string) (any, error) {
+	var patch json.RawMessage
+	if err := decode(r, &patch); err != nil {
+		return nil, err
+	}
+	return nil, s.EditRow(args[0], args[1], Author{}, func(i *Indicator) error {
+		if err := json.Unmarshal(patch, i); err != nil {
+			return fmt.Errorf("read body: %w", err)
+		}
+		return nil
+	})
+}
+
+func putFeed(s *Sandbox, r *http.Request, args []string) (any, error) {
+	var f Feed
+	if err := decode(r, &f); err != nil {
+		return nil, err
+	}
+	f.Name = args[0]
+	return nil, s.SetFeed(f)
+}
+
+func deleteFeed(s *Sandbox, _ *http.Request, args []string) (any, error) {
+	if !s.feeds.Remove(args[0]) {
+		return nil, fmt.Errorf("there is no feed %q", args[0])
+	}
+	return nil, nil
+}

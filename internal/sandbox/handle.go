@@ -1,0 +1,134 @@
+package sandbox
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/remeld/remeld/internal/sandbox/entra"
+	"github.com/remeld/remeld/internal/sandbox/fault"
+	"github.com/remeld/remeld/internal/sandbox/journal"
+	"github.com/remeld/remeld/internal/sandbox/mde"
+	"github.com/remeld/remeld/internal/sandbox/wire"
+)
+
+// exchange is one call on its way through the sandbox.
+type exchange struct {
+	req   *wire.Request
+	entry journal.Entry
+	reply wire.Reply
+	// serve makes the service do its work.
+	serve func(refuse []fault.Refusal)
+}
+
+// opOther are paths that belong to no service.
+const opOther = "unknown"
+
+func (s *Sandbox) handle(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, controlPath) {
+		s.control(w, r)
+		return
+	}
+	x := &exchange{req: request(r)}
+	x.entry = journal.Entry{Op: opOther, Method: r.Method, Host: r.Host, Path: clip(r.URL.Path)}
+	bad := s.readBody(r, x)
+	x.req.Now = s.clock.Now()
+	s.route(x)
+	actions, ids := s.faults.Decide(fault.Call{Op: x.entry.Op, Path: r.URL.Path, Tenant: x.entry.Tenant, App: x.entry.App})
+	x.entry.Fault = strings.Join(ids, ",")
+	if bad != nil {
+		x.serve = func([]fault.Refusal) { x.reply = *bad }
+	}
+	s.play(w, r, x, actions)
+}
+
+// request takes the parts of r but its body.
+func request(r *http.Request) *wire.Request {
+	req := &wire.Request{Method: r.Method, Scheme: "http", Host: r.Host, Path: r.URL.Path, Header: r.Header}
+	if r.TLS != nil {
+		req.Scheme = "https"
+	}
+	req.Query, req.QueryErr = url.ParseQuery(r.URL.RawQuery)
+	return req
+}
+
+func clip(s string) string {
+	if len(s) > 512 {
+		return s[:512] + "…"
+	}
+	return s
+}
+
+// readBody reads the body within the bound, unpacking gzip; the reply it
+// returns is the refusal.
+func (s *Sandbox) readBody(r *http.Request, x *exchange) *wire.Reply {
+	refuse := func(status int) *wire.Reply { e := wire.Empty(status); return &e }
+	var in io.Reader = http.MaxBytesReader(nil, r.Body, s.opts.MaxBody)
+	if strings.EqualFold(r.Header.Get("Content-Encoding"), "gzip") {
+		if s.Switches().GzipRequests == "reject" {
+			return refuse(http.StatusUnsupportedMediaType)
+		}
+		z, err := gzip.NewReader(in)
+		if err != nil {
+			return refuse(http.StatusBadRequest)
+		}
+		in = z
+	}
+	var buf bytes.Buffer
+	n, err := io.Copy(&buf, io.LimitReader(in, s.opts.MaxBody+1))
+	var tooLong *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLong) || n > s.opts.MaxBody:
+		return refuse(http.StatusRequestEntityTooLarge)
+	case err != nil:
+		return refuse(http.StatusBadRequest)
+	}
+	x.req.Body = buf.Bytes()
+	return nil
+}
+
+// route finds the service of the path and how it will be called.
+func (s *Sandbox) route(x *exchange) {
+	if name, ok := strings.CutPrefix(x.req.Path, feedPath); ok {
+		s.routeFeed(x, name)
+		return
+	}
+	if r, ok := mde.Match(x.req.Method, x.req.Path); ok {
+		s.routeDefender(x, r)
+		return
+	}
+	if r, ok := entra.Match(x.req.Path); ok {
+		x.entry.Op = r.Op
+		if id, ok := s.entra.Resolve(r.Tenant); ok {
+			x.entry.Tenant, x.entry.App = id, s.entra.Client(r, x.req)
+		}
+		x.serve = func([]fault.Refusal) {
+			x.reply = s.entra.Serve(r, x.req)
+		}
+		return
+	}
+	x.serve = func([]fault.Refusal) { x.reply = wire.Empty(http.StatusNotFound) }
+}
+
+func (s *Sandbox) routeDefender(x *exchange, r mde.Route) {
+	x.entry.Op = r.Op
+	c := mde.Call{Route: r, Req: x.req}
+	scheme, token, _ := strings.Cut(x.req.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		c.TokenErr = entra.ErrInvalidToken
+	} else if who, err := s.entra.Verify(strings.TrimSpace(token), x.req.Now); err != nil {
+		c.TokenErr = err
+		x.entry.Tenant, x.entry.App = who.Tenant, who.App
+	} else {
+		c.Who = &who
+		x.entry.Tenant, x.entry.App = who.Tenant, who.App
+	}
+	x.serve = func(refuse []fault.Refusal) {
+		c.Refuse = refuse
+		x.reply, x.entry.Items = s.mde.Serve(c)
+	}
+}

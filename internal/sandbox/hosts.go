@@ -1,0 +1,28 @@
+package sandbox
+
+// loginHosts are the hosts of the token service, public and government clouds.
+var loginHosts = []string{
+	"login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net", "login.microsoftonline.us",
+}
+
+// defenderHosts are the hosts of the indicator API: current, previous,
+// regional, and those of the government clouds.
+var defenderHosts = []string{
+	"api.security.microsoft.com",
+	"api.securitycenter.microsoft.com",
+	"api.securitycenter.windows.com",
+	"us.api.security.microsoft.com", "eu.api.security.microsoft.com", "uk.api.security.microsoft.com",
+	"au.api.security.microsoft.com", "swa.api.security.microsoft.com", "ina.api.security.microsoft.com",
+	"api-us.securitycenter.microsoft.com", "api-eu.securitycenter.microsoft.com",
+	"api-uk.securitycenter.microsoft.com", "api-au.securitycenter.microsoft.com",
+	"api-gcc.securitycenter.microsoft.us", "api-gov.securitycenter.microsoft.us",
+}
+
+// resources are the audiences that a token for the indicator API may have.
+var resources = func() []string {
+	out := []string{"https://securitycenter.onmicrosoft.com/windowsatpservice", "fc780465-2017-40d4-a0c5-307022471b92"}
+	for _, h := range defenderHosts {
+		out = append(out, "https://"+h)
+	}
+	return out
+}()
