@@ -114,7 +114,7 @@ func (t *target) List(ctx context.Context, gate sdk.Gate, fn func(sdk.Remote) er
 // ownOnly: an app with Ti.ReadWrite but without Ti.ReadWrite.All sees only its
 // own rows. Without a readable token the question is left to the listing.
 func (t *target) ownOnly(ctx context.Context) bool {
-	roles, err := t.tokens.Roles(ctx, t.conn.DefenderURL()+"/.default")
+	roles, err := t.tokens.Roles(ctx, api.Scope)
 	if err != nil {
 		return false
 	}

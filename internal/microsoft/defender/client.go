@@ -29,6 +29,11 @@ const (
 	MaxValueLen = 800
 )
 
+// Scope is what a token for the API is asked for, whatever the host of the calls:
+// regional hosts are no resources of their own (Microsoft Learn, "Create an app to
+// access Microsoft Defender for Endpoint without a user").
+const Scope = "https://api.securitycenter.microsoft.com/.default"
+
 // Tokens hands out bearer tokens; entra.TokenSource is one.
 type Tokens interface {
 	Token(ctx context.Context, scope string) (token string, fresh bool, err error)
@@ -83,7 +88,7 @@ func (c *Client) BatchDelete(ctx context.Context, body []byte) (served time.Time
 
 // call makes one attempt. out is filled from a 200; a 204 has no body.
 func (c *Client) call(ctx context.Context, method, path string, body []byte, out any) (time.Time, error) {
-	token, fresh, err := c.tokens.Token(ctx, c.base+"/.default")
+	token, fresh, err := c.tokens.Token(ctx, Scope)
 	if err != nil {
 		return time.Time{}, err
 	}

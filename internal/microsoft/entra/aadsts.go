@@ -81,13 +81,22 @@ func sprint(words string, conn Connection) string {
 	return strings.NewReplacer("%[1]s", conn.ClientID, "%[2]s", conn.TenantID).Replace(words)
 }
 
-// brief shortens an SDK error to its first line or its HTTP status, so that no
-// part of a token exchange reaches a message.
+// maxBrief bounds how much of an SDK error is shown.
+const maxBrief = 400
+
+// brief is an answer's HTTP status where there was an answer, so that no part of a
+// token exchange reaches a message; else the transport's own words in one line.
 func brief(err error) string {
 	var failed *azidentity.AuthenticationFailedError
 	if errors.As(err, &failed) && failed.RawResponse != nil {
 		return fmt.Sprintf("HTTP %d %s", failed.RawResponse.StatusCode, http.StatusText(failed.RawResponse.StatusCode))
 	}
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return line
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	if _, after, ok := strings.Cut(text, "server response error: "); ok {
+		text = after
+	}
+	if len(text) > maxBrief {
+		text = strings.ToValidUTF8(text[:maxBrief], "") + "…"
+	}
+	return text
 }
