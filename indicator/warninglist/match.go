@@ -55,7 +55,7 @@ func (l *List) matchHostname(i indicator.Indicator) (string, bool) {
 	}
 	// Only single labels are in exact: the last label decides.
 	entry, ok := l.exact[name[strings.LastIndexByte(name, '.')+1:]]
-	return entry, ok && i.Kind.In(indicator.Domain) || ok && i.Kind == indicator.URL
+	return entry, ok && (i.Kind == indicator.Domain || i.Kind == indicator.URL)
 }
 
 // Inside returns an entry of a cidr or hostname list that lies inside i: blocking
@@ -70,10 +70,12 @@ func (l *List) Inside(i indicator.Indicator) (entry string, ok bool) {
 
 func (l *List) about(k indicator.Kind) bool { return l.kinds == nil || l.kinds[k] }
 
-// kindsOf maps MISP attribute types to kinds. No types at all, or none that has a
-// kind here, mean every kind: a list that matches nothing would be a silent hole
-// in what protects.
+// kindsOf maps MISP attribute types to kinds. A list without types is about every
+// kind.
 func kindsOf(attributes []string) map[indicator.Kind]bool {
+	if len(attributes) == 0 {
+		return nil
+	}
 	kinds := map[indicator.Kind]bool{}
 	for _, a := range attributes {
 		for _, part := range strings.Split(a, "|") {
@@ -87,9 +89,6 @@ func kindsOf(attributes []string) map[indicator.Kind]bool {
 				}
 			}
 		}
-	}
-	if len(kinds) == 0 {
-		return nil
 	}
 	return kinds
 }
