@@ -124,6 +124,7 @@ func (l *loader) connection(e entry) {
 	if !nodeName.MatchString(e.name) {
 		l.report.fail(e.pos, nameHelp, "%q cannot be the name of a connection", e.name)
 	}
+	l.cfg.Connections[e.name] = nil // known by name even if wrong, so that naming it is no second error
 	if !l.decode.wants(e.val, mapping, where) {
 		return
 	}
@@ -159,7 +160,6 @@ func (l *loader) unknownType(e entry, name, where string) {
 		names = append(names, n)
 	}
 	slices.Sort(names)
-	l.cfg.Connections[e.name] = nil // known by name, so that references to it are no further errors
 	help := diag.DidYouMean(name, names)
 	if help == "" {
 		help = "types are " + strings.Join(names, ", ")
@@ -184,7 +184,7 @@ func (l *loader) configStruct(v *value, cfg any, where string) bool {
 	case len(v.keys) > 0:
 		l.report.fail(v.pos, "remove it", "%s takes no config", where)
 	}
-	if l.report.errors() > before {
+	if l.report.errors() > before || v.anyBroken() {
 		return false // what follows from a wrong value need not be said
 	}
 	validator, ok := cfg.(sdk.Validator)
@@ -214,6 +214,12 @@ func (l *loader) invalid(v *value, err error, where string) {
 		at, pos = next, place
 	}
 	l.report.fail(pos, fe.Help, "%s: %s", fe.Path, fe.Msg)
+}
+
+// anyBroken tells whether a reference failed in v or below.
+func (v *value) anyBroken() bool {
+	return v.broken || slices.ContainsFunc(v.items, (*value).anyBroken) ||
+		slices.ContainsFunc(v.keys, func(e entry) bool { return e.val.anyBroken() })
 }
 
 // child returns a key's value, or an item by its number, and where it starts.

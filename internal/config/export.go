@@ -13,7 +13,11 @@ import (
 
 // exporter turns config structs into plain maps by their yaml names. With masks
 // secrets are hidden; without they are in it, which is for keyed hashes alone.
-type exporter struct{ masks *masker }
+type exporter struct {
+	masks *masker
+	// drop leaves secrets out altogether.
+	drop bool
+}
 
 func (x exporter) value(v reflect.Value) any {
 	if !v.IsValid() {
@@ -21,6 +25,12 @@ func (x exporter) value(v reflect.Value) any {
 	}
 	if v.CanInterface() {
 		if out, ok := x.known(v.Interface()); ok {
+			return out
+		}
+	}
+	if v.CanAddr() && v.Kind() != reflect.Pointer && v.Addr().CanInterface() {
+		if m, ok := v.Addr().Interface().(encoding.TextMarshaler); ok {
+			out, _ := x.known(m)
 			return out
 		}
 	}
@@ -62,7 +72,10 @@ func (x exporter) value(v reflect.Value) any {
 func (x exporter) known(v any) (any, bool) {
 	switch v := v.(type) {
 	case sdk.Secret:
-		if x.masks != nil {
+		switch {
+		case x.drop:
+			return nil, true
+		case x.masks != nil:
 			return v.String(), true
 		}
 		return v.Reveal(), true
@@ -173,5 +186,5 @@ func (c *Config) MarshalJSON() ([]byte, error) {
 	if masks == nil {
 		masks = &masker{}
 	}
-	return json.Marshal(exporter{masks}.config(c))
+	return json.Marshal(exporter{masks: masks}.config(c))
 }

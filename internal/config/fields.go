@@ -98,7 +98,7 @@ func defaultText(v reflect.Value) string {
 	if v.IsZero() || v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[time.Time]() {
 		return ""
 	}
-	switch x := (exporter{&masker{}}).value(v).(type) {
+	switch x := (exporter{masks: &masker{}}).value(v).(type) {
 	case nil:
 		return ""
 	case []any:

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"reflect"
 	"slices"
 
 	"github.com/remeld/remeld/sdk"
@@ -22,30 +21,16 @@ func (l *loader) fingerprints() {
 	for _, c := range l.cfg.Connections {
 		c.Fingerprint = l.hash("connection", x.connection(c))
 	}
+	// Rotating a login is no change of configuration.
 	all := x.config(l.cfg)
 	logins := map[string]any{}
 	for name, c := range l.cfg.Connections {
-		logins[name] = withoutSecrets(c)
+		login := exporter{drop: true}.connection(c)
+		delete(login, "expires")
+		logins[name] = login
 	}
 	all["connections"] = logins
 	l.cfg.Version = l.hash("config", all)
-}
-
-// withoutSecrets is what of a connection counts for the version: rotating a login
-// is no change of configuration.
-func withoutSecrets(c *Connection) map[string]any {
-	out := exporter{}.connection(c)
-	delete(out, "expires")
-	v := reflect.Indirect(reflect.ValueOf(c.Config))
-	if v.Kind() != reflect.Struct {
-		return out
-	}
-	for _, f := range structFields(v.Type()) {
-		if f.typ == reflect.TypeFor[sdk.Secret]() {
-			delete(out, f.name)
-		}
-	}
-	return out
 }
 
 func computeOrder(n *Node) (out []string) {

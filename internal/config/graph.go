@@ -15,6 +15,9 @@ func (b *nodeBuilder) nodeHelp(name string) string {
 	if s := diag.DidYouMean(name, b.names); s != "" {
 		return s
 	}
+	if len(b.names) > 20 {
+		return "add it under nodes:"
+	}
 	return "nodes are " + strings.Join(b.names, ", ")
 }
 

@@ -100,7 +100,11 @@ func (b *nodeBuilder) unknownClass(tree *value, at Pos, where string) {
 	help := "classes are " + strings.Join(names, ", ")
 	given := tree.get("class")
 	if given == nil || given.kind == null {
-		b.report.fail(at, help, `%s needs "class" or "prototype"`, where)
+		if tree.get("prototype") == nil { // else it is the prototype that is wrong
+			b.report.fail(at, help, `%s needs "class" or "prototype"`, where)
+		} else if b.report.errors() == 0 {
+			b.report.fail(at, help, "%s and its prototype name no class", where)
+		}
 		return
 	}
 	if given.kind != scalar || given.broken {

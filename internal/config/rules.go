@@ -105,7 +105,7 @@ func (b *nodeBuilder) constants(n *Node, v *value) {
 		}
 		b.attributeName(e)
 		if err := n.Attributes.Set(e.name, settable(plainValue(e.val))); err != nil {
-			b.report.fail(e.val.pos, "", "attribute %s: %v", e.name, err)
+			b.report.fail(e.val.pos, "", "%v", err)
 			continue
 		}
 		n.AttributeNames = append(n.AttributeNames, e.name)
