@@ -32,6 +32,9 @@ func (v *view) Cursor(ctx context.Context, space string, r store.Range) (store.C
 func (c *cursor) Next() bool {
 	switch {
 	case c.started && !c.valid:
+		if c.closed {
+			c.err = store.ErrClosed
+		}
 		return false
 	case c.started:
 		return c.move(btreemap.GT(c.at))
