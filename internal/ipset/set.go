@@ -249,3 +249,11 @@ func (f family) block(from, to u128) (next u128, bits int, more bool) {
 	last := from.withLowOnes(host)
 	return last.next(), f.bits - host, last.less(to)
 }
+
+// CIDRs yields the fewest CIDRs that make up the addresses from to to, in order;
+// nothing if they are no range of one family.
+func CIDRs(from, to netip.Addr) iter.Seq[netip.Prefix] {
+	var b Builder
+	b.Add(from, to)
+	return b.Set().Prefixes()
+}
