@@ -52,11 +52,15 @@ func (i Indicator) span() (span, bool) {
 	return s, fault == nil
 }
 
-func (s span) indicator() Indicator {
-	kind := IPv6
+func (s span) kind() Kind {
 	if s.from.Is4() {
-		kind = IPv4
+		return IPv4
 	}
+	return IPv6
+}
+
+func (s span) indicator() Indicator {
+	kind := s.kind()
 	switch {
 	case s.bits == s.from.BitLen():
 		return Indicator{kind, s.from.String()}
@@ -68,6 +72,9 @@ func (s span) indicator() Indicator {
 
 // parseSpan reads "a", "a/n" and "a-b".
 func parseSpan(text string) (span, *Refusal) {
+	if a, n, ok := strings.Cut(text, "/"); ok {
+		return parseCIDR(a, n)
+	}
 	if a, b, ok := strings.Cut(text, "-"); ok {
 		from, fault := parseAddr(strings.TrimSpace(a))
 		if fault != nil {
@@ -78,9 +85,6 @@ func parseSpan(text string) (span, *Refusal) {
 			return span{}, fault
 		}
 		return spanOf(from, to)
-	}
-	if a, n, ok := strings.Cut(text, "/"); ok {
-		return parseCIDR(a, n)
 	}
 	addr, fault := parseAddr(text)
 	if fault != nil {

@@ -16,6 +16,11 @@ func detect(s string) (Indicator, *Refusal) {
 	if fault != nil {
 		fault.Kind = kind
 	}
+	if fault != nil && fault.Reason == ReasonNumericTLD {
+		if trap := ipv4Fault(s); trap.Reason != ReasonNotAddress {
+			fault, trap.Kind = trap, IPv4
+		}
+	}
 	return Indicator{kind, v}, fault
 }
 

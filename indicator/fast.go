@@ -11,10 +11,8 @@ func AppendKey(dst []byte, kind Kind, text []byte) ([]byte, *Refusal) {
 		if out, ok := appendDetected(dst, text); ok {
 			return out, nil
 		}
-	case IPv4, IP:
-		if v, ok := plainIPv4(text); ok {
-			return appendIPv4Key(dst, v), nil
-		}
+	case IPv4, IPv6, IP:
+		return appendAddrKey(dst, kind, text)
 	case Domain:
 		if out, ok := appendPlainDomain(dst, text); ok {
 			return out, nil
@@ -33,6 +31,20 @@ func AppendKey(dst []byte, kind Kind, text []byte) ([]byte, *Refusal) {
 		return dst, fault
 	}
 	return i.AppendKey(dst), nil
+}
+
+// appendAddrKey spares the way over the canonical text.
+func appendAddrKey(dst []byte, kind Kind, text []byte) ([]byte, *Refusal) {
+	if v, ok := plainIPv4(text); ok && kind != IPv6 {
+		return appendIPv4Key(dst, v), nil
+	}
+	s, fault := parseSpan(string(bytes.TrimSpace(text)))
+	is := s.kind()
+	if fault != nil || !is.In(kind) {
+		_, fault = parse(kind, string(text))
+		return dst, fault
+	}
+	return s.appendKey(append(dst, byte(is))), nil
 }
 
 // appendDetected takes the three commonest looks in the order of detect.

@@ -2,6 +2,7 @@ package indicator
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -72,6 +73,9 @@ func notBareHost(s string) *Refusal {
 func canonicalName(s string) (string, *Refusal) {
 	if len(s) > 4*maxName {
 		return "", refuse(ReasonTooLong, "a name longer than 253 bytes")
+	}
+	if !utf8.ValidString(s) {
+		return "", refuse(ReasonUTF8, "not valid UTF-8")
 	}
 	if needsIDNA(s) {
 		ascii, err := lookup.ToASCII(s)

@@ -110,16 +110,14 @@ func (f *finder) urlToken(text, plain string, start int, scheme string, col int)
 // trimURL drops closing punctuation that belongs to the sentence: what closes a
 // bracket that was not opened inside, and everything behind it.
 func trimURL(s string) string {
-	depth := map[byte]int{}
+	var depth [3]int
 	for n := range len(s) {
-		switch c := s[n]; c {
-		case '(', '[', '{':
-			depth[c]++
-		case ')', ']', '}':
-			open := map[byte]byte{')': '(', ']': '[', '}': '{'}[c]
-			if depth[open]--; depth[open] < 0 {
+		if open := strings.IndexByte("([{", s[n]); open >= 0 {
+			depth[open]++
+		} else if closing := strings.IndexByte(")]}", s[n]); closing >= 0 {
+			if depth[closing]--; depth[closing] < 0 {
 				s = s[:n]
-				return strings.TrimRight(s, closers)
+				break
 			}
 		}
 	}
@@ -137,19 +135,32 @@ func trim(s string) (string, int) {
 		}
 		n++
 	}
-	s = s[n:]
+	return trimEnd(s[n:]), n
+}
+
+// trimEnd drops closing punctuation, brackets only where nothing opens them.
+func trimEnd(s string) string {
+	var surplus [3]int // closing less opening, of each bracket
+	for n := range len(s) {
+		if open := strings.IndexByte("([{", s[n]); open >= 0 {
+			surplus[open]--
+		} else if closing := strings.IndexByte(")]}", s[n]); closing >= 0 {
+			surplus[closing]++
+		}
+	}
 	for s != "" {
 		last := s[len(s)-1]
-		open := strings.IndexByte(")]}", last)
+		closing := strings.IndexByte(")]}", last)
 		switch {
 		case strings.IndexByte(closers+"=-&", last) >= 0:
-		case open >= 0 && strings.Count(s, string("([{"[open])) < strings.Count(s, string(last)):
+		case closing >= 0 && surplus[closing] > 0:
+			surplus[closing]--
 		default:
-			return s, n
+			return s
 		}
 		s = s[:len(s)-1]
 	}
-	return s, n
+	return s
 }
 
 // fang reports whether s begins with a bracketed dot or the like.
