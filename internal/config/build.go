@@ -96,7 +96,7 @@ func (l *loader) build(root *value) {
 		b.build(v)
 	}
 	l.protected(root.get("protect"), &b)
-	if root.get("nodes") == nil {
+	if root.get("nodes") == nil && l.report.errors() == 0 {
 		l.report.add(diag.Warning, root.pos, "", "there are no nodes: nothing will be done")
 	}
 }

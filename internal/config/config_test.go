@@ -86,7 +86,7 @@ func class[C any](name string, role sdk.Role, connections []string, def C) sdk.C
 
 func testClasses() []sdk.Class {
 	return []sdk.Class{
-		class("http", sdk.RoleSource, nil, httpConfig{MaxBody: 256e6, Timeout: time.Minute, Verify: true, Format: "line"}),
+		class("http", sdk.RoleSource, nil, httpConfig{MaxBody: 256 << 20, Timeout: time.Minute, Verify: true, Format: "line"}),
 		class("threatconnect", sdk.RoleSource, []string{"threatconnect"}, tcConfig{}),
 		class("list", sdk.RoleSource, nil, listConfig{}),
 		class("aggregate", sdk.RoleProcessor, nil, noConfig{}),
@@ -98,7 +98,7 @@ func testClasses() []sdk.Class {
 func testOptions() Options {
 	env := map[string]string{
 		"CONTOSO_SECRET": "s3cr3t-of-contoso", "PORT": "8080", "FEED_URL": "https://feeds.example/x.txt",
-		"EMPTY": "", "WORDS": "forty-two",
+		"EMPTY": "", "WORDS": "forty-two", "RETRIES": "4",
 	}
 	return Options{
 		Classes: testClasses(),
@@ -106,9 +106,8 @@ func testOptions() Options {
 			{Name: "entra", NewConfig: func() any { return &entraConfig{} }},
 			{Name: "threatconnect", NewConfig: func() any { return &tcLogin{} }},
 		},
-		Env:       func(name string) (string, bool) { v, ok := env[name]; return v, ok },
-		SecretDir: "testdata/secrets",
-		Key:       []byte("test key"),
+		Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Key: []byte("test key"),
 		Prototypes: fstest.MapFS{
 			"ipsum.yaml": {Data: []byte("summary: IPsum\nclass: http\ninterval: 1d\ntlp: green\ncompute: {confidence: \"min(100, lists * 12)\"}\n" +
 				"keep: {listed: 'lists >= 2', old: 'confidence > 1'}\nconfig: {url: \"https://feeds.example/ipsum.txt\", kind: ip, headers: {Accept: text/plain}}\n")},

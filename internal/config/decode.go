@@ -170,6 +170,10 @@ func (d *decoder) wants(v *value, k kind, name string) bool {
 	if v.kind == k {
 		return true
 	}
+	if v.kind == null {
+		d.report.fail(v.pos, "", "%s is empty: it takes %s", name, k)
+		return false
+	}
 	d.report.fail(v.pos, "", "%s takes %s, not %s", name, k, v.kind)
 	return false
 }

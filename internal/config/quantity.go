@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/remeld/remeld/sdk"
 )
 
 // Share is a part of a whole, 0 to 1; it is written 10% or 0.1.
@@ -94,25 +92,4 @@ func FormatDuration(d time.Duration) string {
 		}
 	}
 	return b.String()
-}
-
-// sizes are powers of 1000 and 1024, by their lower-case names.
-var sizes = map[string]int64{
-	"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12,
-	"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
-}
-
-// ParseSize reads 256MB, 1 GiB or a number of bytes.
-func ParseSize(s string) (sdk.Size, error) {
-	t := strings.TrimSpace(s)
-	end := strings.IndexFunc(t, func(r rune) bool { return (r < '0' || r > '9') && r != '.' })
-	if end < 0 {
-		end = len(t)
-	}
-	n, err := strconv.ParseFloat(t[:end], 64)
-	unit, ok := sizes[strings.ToLower(strings.TrimSpace(t[end:]))]
-	if err != nil || !ok || n*float64(unit) >= math.MaxInt64 {
-		return 0, fmt.Errorf("%q is no size: write a number and a unit, as 256MB or 1GiB", s)
-	}
-	return sdk.Size(n * float64(unit)), nil
 }

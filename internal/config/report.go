@@ -32,6 +32,15 @@ func (r *report) fail(at Pos, help, format string, args ...any) {
 	r.add(diag.Error, at, help, format, args...)
 }
 
+// rest returns what stands in the source from a place to the end of its line.
+func (r *report) rest(at Pos) string {
+	if at.Line == 0 {
+		return ""
+	}
+	line := diag.Line(r.sources[at.File], at.Line)
+	return line[byteOfColumn(line, at.Col):]
+}
+
 // errors counts what stands in the way so far.
 func (r *report) errors() int { n, _ := r.found.Count(); return n }
 
@@ -86,6 +95,9 @@ var suspicious = regexp.MustCompile(`(?i)(?:secret|passw(?:or)?d|token|credentia
 func (m *masker) line(line string, col int) (string, int) {
 	var spans [][2]int
 	for _, loc := range suspicious.FindAllStringSubmatchIndex(line, -1) {
+		if strings.HasSuffix(line[:loc[0]], "${") {
+			continue // a reference: it names a secret and is none
+		}
 		for i := 2; i < len(loc); i += 2 {
 			if loc[i] >= 0 && !strings.HasPrefix(strings.TrimLeft(line[loc[i]:loc[i+1]], `"'`), "${") {
 				spans = append(spans, [2]int{loc[i], loc[i+1]})

@@ -30,11 +30,17 @@ func (b *nodeBuilder) conditions(n *Node, v *value) {
 
 func (b *nodeBuilder) badQuery(v *value, err error) {
 	var te *tql.Error
-	if !errors.As(err, &te) {
-		b.report.fail(v.pos, "", "%v", err)
+	if !errors.As(err, &te) || v.refs {
+		b.unclear(v, "condition")
 		return
 	}
 	b.report.fail(b.inside(v, te.Offset), te.Suggestion, "%s", te.Msg)
+}
+
+// unclear reports a text that is wrong once references are filled in, without
+// showing any of what they brought in.
+func (b *nodeBuilder) unclear(v *value, what string) {
+	b.report.fail(v.pos, "write the value in place of the reference to see what is wrong", "the %s %s is wrong once its references are filled in", what, v.shown())
 }
 
 // texts returns the entries of a mapping from names to text; others are reported.
@@ -66,10 +72,10 @@ func (b *nodeBuilder) computed(n *Node, v *value) {
 		p, err := compute.Compile(e.val.text)
 		var ce *compute.Error
 		switch {
-		case errors.As(err, &ce):
+		case errors.As(err, &ce) && !e.val.refs:
 			b.report.fail(b.inside(e.val, byteOfColumn(e.val.text, ce.Col)), ce.Help, "%s", ce.Msg)
 		case err != nil:
-			b.report.fail(e.val.pos, "", "%v", err)
+			b.unclear(e.val, "expression")
 		default:
 			n.Compute = append(n.Compute, ComputeRule{Attr: e.name, Program: p, Pos: e.val.pos})
 		}

@@ -70,8 +70,6 @@ func setScalar(v *value, out reflect.Value) error {
 	switch p := out.Addr().Interface().(type) {
 	case *time.Duration:
 		return assign(p)(ParseDuration(v.text))
-	case *sdk.Size:
-		return assign(p)(ParseSize(v.text))
 	case *time.Time:
 		return assign(p)(parseTime(v.text))
 	case *indicator.TLP:
@@ -167,19 +165,27 @@ func setNumber(v *value, out reflect.Value) error {
 		}
 		out.SetFloat(f)
 	case out.CanInt():
-		n, err := strconv.ParseInt(v.text, 0, 64)
+		n, err := parseInt(v.text)
 		if err != nil || out.OverflowInt(n) {
 			return &errShape{"a whole number", ""}
 		}
 		out.SetInt(n)
 	default:
-		n, err := strconv.ParseUint(v.text, 0, 64)
-		if err != nil || out.OverflowUint(n) {
+		n, err := parseInt(v.text)
+		if err != nil || n < 0 || out.OverflowUint(uint64(n)) {
 			return &errShape{"a whole number from 0", ""}
 		}
-		out.SetUint(n)
+		out.SetUint(uint64(n))
 	}
 	return nil
+}
+
+// parseInt reads decimal, 0x and 0o numbers; a leading zero alone means nothing.
+func parseInt(s string) (int64, error) {
+	if digits := strings.TrimLeft(s, "+-"); strings.HasPrefix(digits, "0x") || strings.HasPrefix(digits, "0o") {
+		return strconv.ParseInt(s, 0, 64)
+	}
+	return strconv.ParseInt(s, 10, 64)
 }
 
 // bounds checks the enum, min and max tags.
@@ -231,8 +237,8 @@ func parseLimit(s string) float64 {
 	if d, err := ParseDuration(s); err == nil {
 		return float64(d)
 	}
-	n, err := ParseSize(s)
-	if err != nil {
+	var n sdk.Size
+	if err := n.UnmarshalText([]byte(s)); err != nil {
 		panic(fmt.Sprintf("config: limit %q in a struct tag: %v", s, err))
 	}
 	return float64(n)
@@ -265,7 +271,8 @@ func plainScalar(v *value) any {
 	}
 	switch v.tag {
 	case "!!int":
-		if n, err := strconv.ParseInt(v.text, 0, 64); err == nil {
+		// 007 stays text: it is an id, and octal to nobody.
+		if n, err := parseInt(v.text); err == nil && (v.text == "0" || strings.Trim(v.text, "+-")[0] != '0') {
 			return n
 		}
 	case "!!float":

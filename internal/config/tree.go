@@ -131,7 +131,7 @@ func (l *loader) syntax(name string, err error) {
 	}
 	help := "check the indentation and quotes here and in the line before"
 	switch {
-	case strings.Contains(msg, "tab"):
+	case strings.HasPrefix(l.report.rest(pos), "\t"):
 		help = "indent with blanks, not tabs"
 	case strings.Contains(msg, "cannot start any token"):
 		help = "put the value in quotes"

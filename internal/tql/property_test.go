@@ -1,6 +1,7 @@
 package tql
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -134,7 +135,8 @@ func FuzzCompile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src string) {
 		filter, err := Compile(src, Options{AllowExtra: true})
 		if err != nil {
-			e, ok := err.(*Error)
+			var e *Error
+			ok := errors.As(err, &e)
 			if !ok || e.Line < 1 || e.Col < 1 || e.Offset < 0 || e.Offset > len(src) {
 				t.Fatalf("%q: error without a place: %#v", src, err)
 			}
