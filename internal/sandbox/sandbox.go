@@ -161,11 +161,15 @@ func (s *Sandbox) CAPEM() []byte { return s.ca.pem() }
 // CAFile is where the CA's certificate was written, "" if nowhere.
 func (s *Sandbox) CAFile() string { return s.ca.file }
 
-// Dial connects to the TLS listener whatever the address: a transport with it
-// as DialContext reaches the sandbox under the services' real host names.
-func (s *Sandbox) Dial(ctx context.Context, network, _ string) (net.Conn, error) {
+// Dial connects to the TLS listener whatever the address, but for that of the
+// plain listener: a transport with it as DialContext reaches the sandbox under
+// the services' real host names.
+func (s *Sandbox) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if u := s.PlainURL(); u == "" || u != "http://"+addr {
+		addr = s.Addr()
+	}
 	var d net.Dialer
-	return d.DialContext(ctx, network, s.Addr())
+	return d.DialContext(ctx, network, addr)
 }
 
 // Clock returns the sandbox's clock.

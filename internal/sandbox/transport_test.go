@@ -9,6 +9,9 @@ import (
 	"io"
 	"net/http"
 	"testing"
+	"time"
+
+	"github.com/remeld/remeld/internal/sandbox/wire"
 )
 
 // transport trusts the sandbox and reaches it under every host name.
@@ -50,3 +53,5 @@ func unpack(t *testing.T, b []byte) []byte {
 	}
 	return out
 }
+
+func hours(n int) wire.Duration { return wire.Duration(time.Duration(n) * time.Hour) }
