@@ -198,12 +198,12 @@ func (patient) Sleep(ctx context.Context, _ time.Duration) error {
 	return ctx.Err()
 }
 
-func newHandler(t testing.TB, name string, cfg Config, src source) *handler {
-	t.Helper()
-	env := sdk.Env{Node: name, Dir: t.TempDir(), Clock: patient{sdktest.NewClock(time.Time{})}, Log: slog.New(slog.DiscardHandler)}
+func newHandler(tb testing.TB, name string, cfg Config, src source) *handler {
+	tb.Helper()
+	env := sdk.Env{Node: name, Dir: tb.TempDir(), Clock: patient{sdktest.NewClock(time.Time{})}, Log: slog.New(slog.DiscardHandler)}
 	f, err := build(cfg, env)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return f.(*node).handler(src)
 }

@@ -96,7 +96,7 @@ func (r *render) csvRow(row [][]byte, columns []int) {
 			b = append(b, ',')
 		}
 		field := row[c]
-		if bytes.IndexAny(field, ",\"\r\n") < 0 && (len(field) > 0 || len(columns) > 1) {
+		if !bytes.ContainsAny(field, ",\"\r\n") && (len(field) > 0 || len(columns) > 1) {
 			b = append(b, field...)
 			continue
 		}

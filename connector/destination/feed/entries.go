@@ -2,7 +2,6 @@ package feed
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -16,8 +15,7 @@ import (
 // entry is one indicator of a feed with what its format prepared of its
 // attributes. Text and payload lie in the arena of its snapshot.
 type entry struct {
-	changed int64  // Unix milliseconds
-	prefix  uint64 // the first 8 bytes of the text, for comparing
+	changed int64 // Unix milliseconds
 	at      int
 	text    uint32 // length
 	payload uint32 // length
@@ -70,36 +68,16 @@ func (l *snapshot) add(text, payload []byte, kind indicator.Kind, changed int64)
 	}
 	b := l.blocks[last]
 	e := entry{
-		changed: changed, prefix: prefixOf(text), at: last<<32 | len(b),
+		changed: changed, at: last<<32 | len(b),
 		text: uint32(len(text)), payload: uint32(len(payload)), kind: kind,
 	}
 	l.blocks[last] = append(append(b, text...), payload...)
 	l.entries = append(l.entries, e)
 }
 
-func prefixOf(text []byte) uint64 {
-	var b [8]byte
-	copy(b[:], text)
-	return binary.BigEndian.Uint64(b[:])
-}
-
 func (l *snapshot) bytes(e *entry) (text, payload []byte) {
 	b := l.blocks[e.at>>32][e.at&(1<<32-1):]
 	return b[:e.text:e.text], b[e.text : e.text+e.payload]
-}
-
-func (l *snapshot) sort() {
-	slices.SortFunc(l.entries, func(a, b entry) int {
-		if a.changed != b.changed {
-			return cmp.Compare(a.changed, b.changed)
-		}
-		if a.prefix != b.prefix {
-			return cmp.Compare(a.prefix, b.prefix)
-		}
-		x, _ := l.bytes(&a)
-		y, _ := l.bytes(&b)
-		return bytes.Compare(x, y)
-	})
 }
 
 // window is the part that s, n and d ask for.

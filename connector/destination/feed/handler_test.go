@@ -7,10 +7,13 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -360,5 +363,26 @@ func TestTextOfKeys(t *testing.T) {
 	}
 	if _, err := appendText(nil, nil); err == nil {
 		t.Error("an empty key was printed")
+	}
+}
+
+// TestSortIsTimeThenBytes compares the sort by counting with a plain one, over
+// texts with long common beginnings, empty ones and ones that begin others.
+func TestSortIsTimeThenBytes(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	l, plain := &snapshot{}, []string{}
+	for range 20_000 {
+		text := strings.Repeat("long-common-beginning.", r.IntN(3)) + strings.Repeat("\x00", r.IntN(2)) + strconv.Itoa(r.IntN(2000))
+		changed := int64(r.IntN(3)) - 1
+		l.add([]byte(text), []byte("payload"), indicator.Domain, changed)
+		plain = append(plain, strconv.FormatInt(changed+1, 10)+text)
+	}
+	l.sort()
+	slices.Sort(plain)
+	for i := range l.entries {
+		text, payload := l.bytes(&l.entries[i])
+		if got := strconv.FormatInt(l.entries[i].changed+1, 10) + string(text); got != plain[i] || string(payload) != "payload" {
+			t.Fatalf("entry %d: %q %q, want %q", i, got, payload, plain[i])
+		}
 	}
 }
