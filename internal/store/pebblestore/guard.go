@@ -10,7 +10,8 @@ import (
 // guardFS stands between Pebble and the disk. Pebble ends the process when a write
 // to its log fails; guardFS breaks the store instead and from then on keeps every
 // write off the disk: those to the log seem to succeed (no commit is acknowledged
-// any more, see health), the others fail.
+// any more, see health), the others fail. A failed sync of a directory counts as one
+// of the log: Pebble panics on some of them.
 type guardFS struct {
 	vfs.FS
 	h *health
@@ -40,7 +41,7 @@ func (g *guardFS) open(name string, create func() (vfs.File, error)) (vfs.File, 
 	}
 	switch {
 	case err == nil:
-		return &guardFile{File: f, h: g.h, log: isLog(name)}, nil
+		return &guardFile{File: f, h: g.h, vital: isLog(name)}, nil
 	case !isLog(name):
 		return nil, err
 	}
@@ -49,7 +50,7 @@ func (g *guardFS) open(name string, create func() (vfs.File, error)) (vfs.File, 
 	if err != nil {
 		return nil, err
 	}
-	return &guardFile{File: f, h: g.h, log: true}, nil
+	return &guardFile{File: f, h: g.h, vital: true}, nil
 }
 
 func (g *guardFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
@@ -61,7 +62,7 @@ func (g *guardFS) OpenDir(name string) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &guardFile{File: f, h: g.h}, nil
+	return &guardFile{File: f, h: g.h, vital: true}, nil
 }
 
 // change runs an operation on the directory tree unless the store is broken.
@@ -95,8 +96,8 @@ func (g *guardFS) MkdirAll(dir string, perm os.FileMode) error {
 // guardFile is a file opened for writing, or a directory to be synced.
 type guardFile struct {
 	vfs.File
-	h   *health
-	log bool // part of the write-ahead log
+	h     *health
+	vital bool // part of the write-ahead log, or a directory
 }
 
 // write runs a write or sync under the rule of guardFS.
@@ -105,7 +106,7 @@ func (f *guardFile) write(op func() error) error {
 	if err == nil {
 		err = op()
 	}
-	if err != nil && f.log {
+	if err != nil && f.vital {
 		_ = f.h.fail(err)
 		return nil
 	}
@@ -142,7 +143,7 @@ func (f *guardFile) Preallocate(offset, length int64) error {
 
 func (f *guardFile) Close() error {
 	err := f.File.Close()
-	if err != nil && f.log {
+	if err != nil && f.vital {
 		_ = f.h.fail(err)
 		return nil
 	}

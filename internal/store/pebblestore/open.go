@@ -144,14 +144,15 @@ func open(dir string, o Options, lock *pebble.Lock) (*Store, error) {
 	s.opts = tune(o, s.fs, h)
 	s.opts.Lock = dbLock
 	db, err := pebble.Open(dir, s.opts)
-	if err == nil {
-		err = h.readable()
-	}
 	if err != nil {
-		return nil, fmt.Errorf("opening store %s: %w", dir, err)
+		return nil, fmt.Errorf("opening store %s: %w", dir, errors.Join(err, h.readable()))
 	}
 	s.db = db
-	if err := s.start(); err != nil {
+	if err = h.readable(); err == nil {
+		err = s.start()
+	}
+	if err != nil {
+		close(h.closed)
 		return nil, errors.Join(err, db.Close())
 	}
 	s.write <- struct{}{}

@@ -1,6 +1,7 @@
 package pebblestore_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -11,7 +12,15 @@ import (
 	"github.com/remeld/remeld/internal/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("STORE_TO_HOLD"); dir != "" {
+		holdStore(dir)
+		return
+	}
+	// Pebble leaves this goroutine behind when its Open fails half-way.
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction(
+		"github.com/cockroachdb/pebble/v2.(*ConcurrencyLimitScheduler).periodicGranter"))
+}
 
 func medium(fs vfs.FS, dir string) storetest.Medium {
 	return func() (store.Store, error) {

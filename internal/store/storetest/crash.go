@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -56,7 +57,8 @@ const (
 	crashCommits = 25
 	crashKeep    = 5 // rows and log entries each worker keeps
 	crashRows    = 3000
-	maxCuts      = 40
+	crashPad     = 32 << 10 // bytes in each commit, so that an engine moves data about
+	maxCuts      = 30
 )
 
 type crashRun struct {
@@ -87,7 +89,7 @@ func (r *crashRun) onWrite() {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.writings++; r.rng.IntN(4) != 0 || len(r.cuts) >= maxCuts {
+	if r.writings++; r.rng.IntN(12) != 0 || len(r.cuts) >= maxCuts {
 		return
 	}
 	c := cut{loaded: r.loadWas.Load()}
@@ -133,6 +135,7 @@ func crashCommit(w int, i int64) *store.Commit {
 		Writes: []store.Write{
 			{Space: name + "/a", Key: key, Value: key}, {Space: name + "/b", Key: key, Value: key},
 			{Space: "doc", Key: []byte(name), Value: key},
+			{Space: name + "/pad", Key: []byte("pad"), Value: bytes.Repeat(key, crashPad/len(key))},
 		},
 		Appends: []store.Append{{Log: name, Keys: [][]byte{key}}},
 		Trims:   []store.Trim{{Log: name, UpTo: uint64(max(0, i-crashKeep))}},
