@@ -32,11 +32,14 @@ func TestRun(t *testing.T) {
 		"upper(value)":              "BAD.EXAMPLE",
 		`"c2" in tags ? "c2" : nil`: "c2",
 		`filter(tags, lower(#) startsWith "apt")`: []string{"APT28"},
-		"missing":                               nil,
-		"missing ?? 12":                         int64(12),
-		`kind == "domain" && confidence != nil`: true,
-		"severity":                              nil,
-		"round(lists * 12 / 5.0)":               17.0,
+		"missing":                                        nil,
+		"missing ?? 12":                                  int64(12),
+		`kind == "domain" && confidence != nil`:          true,
+		"severity":                                       nil,
+		`replace(value, "bad", "good")`:                  "good.example",
+		`join(map(tags, upper(#)), "+")`:                 "C2+APT28",
+		`tags | filter(# startsWith "c") | first()`:      "c2",
+		"round(lists * 12 / 5.0)":                        17.0,
 		`note matches "^n" ? len(split(value, ".")) : 0`: int64(2),
 	} {
 		p, err := Compile(src)
@@ -82,7 +85,7 @@ func TestCompile_ErrorsHaveAColumn(t *testing.T) {
 func TestRun_WrongTypesAndLimitsAreErrors(t *testing.T) {
 	for _, src := range []string{
 		"note * 2", "missing * 2", "tags + 1", `{"a": 1}`, "[1, 2]", "1 / 0 * 1.0", "lists[3]",
-		"map(1..90000, map(1..90000, #))", `tags[99]`, "1 % 0", "9223372036854775807 .. 1",
+		`join([1], ",")`, `replace(tags, "a", "b")`, `tags[99]`, "1 % 0",
 	} {
 		p, err := Compile(src)
 		if err != nil {
@@ -92,6 +95,41 @@ func TestRun_WrongTypesAndLimitsAreErrors(t *testing.T) {
 			t.Errorf("%s = %v, want an error", src, got)
 		} else if strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: error of several lines: %q", src, err)
+		}
+	}
+}
+
+// TestCompile_NothingCanGrowWithoutBounds: a config must not be able to eat the
+// machine, by intent or by accident.
+func TestCompile_NothingCanGrowWithoutBounds(t *testing.T) {
+	for src, word := range map[string]string{
+		`let a = value + value; let b = a + a; b`:           "let",
+		`4 in 1..9999999`:                                   "range",
+		`count(1..9999, count(1..9999, # > 0) > 0)`:         "range",
+		`map(tags, map(tags, map(tags, #)))`:                "nest",
+		`reduce(tags, #acc + #acc, "x")`:                    "reduce",
+		`repeat(value, 100)`:                                "repeat",
+		`toJSON(toJSON(value))`:                             "toJSON",
+		`now()`:                                             "now",
+		`lowr(value)`:                                       `"lower"`,
+		`value.x()`:                                         "no function",
+		`map(tags, any(split(#, ""), any(tags, # == "a")))`: "nest",
+	} {
+		if _, err := Compile(src); err == nil || !strings.Contains(err.Error(), word) {
+			t.Errorf("%s: %v, want an error with %q", src, err, word)
+		}
+	}
+	rec := sample()
+	rec.Attrs.Description = strings.Repeat("x", 10_000)
+	for _, src := range []string{
+		`replace(replace(description, "", description), "", description)`, `join(split(description, ""), description)`,
+	} {
+		p, err := Compile(src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Run(rec); err == nil || !strings.Contains(err.Error(), "64 KB") {
+			t.Errorf("%s: %v", src, err)
 		}
 	}
 }

@@ -85,7 +85,12 @@ func numeric(s string) any {
 // result narrows what an expression made to the types an attribute can hold.
 func result(v any) (any, error) {
 	switch v := v.(type) {
-	case nil, string, bool:
+	case nil, bool:
+		return v, nil
+	case string:
+		if len(v) > maxText {
+			return nil, errTooLong
+		}
 		return v, nil
 	case int:
 		return int64(v), nil
