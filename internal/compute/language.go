@@ -183,7 +183,10 @@ func (w *warden) known(n ast.Node, name string) {
 		return
 	}
 	help := diag.DidYouMean(name, known)
-	if help == "" {
+	switch {
+	case slices.Contains([]string{"now", "date", "duration", "timezone"}, name):
+		help = "an expression knows no time: it gives the same value whenever it is computed"
+	case help == "":
 		help = "functions are " + strings.Join(known, ", ")
 	}
 	w.refuse(n, help, "there is no function %s()", name)
