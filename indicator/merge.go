@@ -94,10 +94,7 @@ func rulesFor(name string) []Rule {
 // grouping of the inputs is not a change; First and Last excepted, which look at
 // Order (SEMANTICS E8).
 func Merge(rules Rules, in []Contribution) Attributes {
-	switch len(in) {
-	case 0:
-		return Attributes{}
-	case 1:
+	if len(in) == 1 && len(rules) == 0 {
 		return in[0].Attrs.Clone()
 	}
 	m := merger{rules: rules, in: in}

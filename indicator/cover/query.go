@@ -11,35 +11,39 @@ import (
 // Covering returns a value of the set that covers i: i itself if it is there,
 // else the nearest, a range only where no CIDR covers.
 func (s *Set) Covering(i indicator.Indicator) (Entry, bool) {
-	if h := s.exact[i]; h != nil {
-		return h.entry()
-	}
 	switch {
 	case i.Kind == indicator.Domain:
 		return s.names.nearest(i.Value).entry()
-	case i.Kind == indicator.URL:
-		name, addr := i.Host()
-		if !addr.IsValid() {
-			return s.names.nearest(name).entry()
-		}
-		return s.around(addr, addr, hostPrefix(addr))
 	case i.Kind.In(indicator.IP):
-		from, to, ok := i.Addrs()
-		if !ok {
-			return Entry{}, false
-		}
-		p, ok := i.Prefix()
-		if !ok {
-			p = commonPrefix(from, to)
-		}
-		return s.around(from, to, p)
+		return s.aroundIP(i)
 	}
-	return Entry{}, false
+	if h := s.exact[i]; h != nil || i.Kind != indicator.URL {
+		return h.entry()
+	}
+	name, addr := i.Host()
+	if !addr.IsValid() {
+		return s.names.nearest(name).entry()
+	}
+	return s.around(addr, addr, hostPrefix(addr))
+}
+
+func (s *Set) aroundIP(i indicator.Indicator) (Entry, bool) {
+	if p, ok := i.Prefix(); ok {
+		return s.around(p.Addr(), netipx.PrefixLastIP(p), p)
+	}
+	if h := s.exact[i]; h != nil {
+		return h.entry()
+	}
+	from, to, ok := i.Addrs()
+	if !ok {
+		return Entry{}, false
+	}
+	return s.around(from, to, commonPrefix(from, to))
 }
 
 // around finds what holds from..to, whose smallest common prefix is p.
 func (s *Set) around(from, to netip.Addr, p netip.Prefix) (Entry, bool) {
-	if _, h, ok := s.prefixes.LookupPrefixLPM(p); ok {
+	if h, ok := s.prefixes.LookupPrefix(p); ok {
 		return h.entry()
 	}
 	return s.intervals().around(from, to).entry()

@@ -33,8 +33,8 @@ func (f *finder) token(token string, col int, quoted bool) {
 		return
 	}
 	plain := indicator.Refang(text)
-	if start, scheme := schemeAt(plain); start >= 0 {
-		f.urlToken(text, plain, start, scheme, col)
+	if start := schemeAt(plain); start >= 0 {
+		f.urlToken(text, plain, start, col)
 		return
 	}
 	defanged := plain != text
@@ -85,10 +85,10 @@ func cutAny(s, cuts string, fn func(piece string, at int)) bool {
 
 // urlToken reports the URL that begins with a scheme at start of plain. What
 // stands before it (url=, [text]() is of no interest.
-func (f *finder) urlToken(text, plain string, start int, scheme string, col int) {
-	plain = plain[start:]
+func (f *finder) urlToken(text, plain string, start, col int) {
+	plain = indicator.Refang(plain[start:])
 	if start > 0 {
-		if at, _ := schemeAt(text); at >= 0 {
+		if at := schemeAt(text); at >= 0 {
 			col, text = col+at, text[at:]
 		}
 	}
@@ -168,27 +168,27 @@ func fang(s string) bool {
 	return len(s) > 2 && strings.IndexByte("[({", s[0]) >= 0 && indicator.Refang(s[:3]) != s[:3]
 }
 
-// schemeAt returns where a scheme before "://" begins, and the scheme.
-func schemeAt(s string) (start int, scheme string) {
+// schemeAt returns where the scheme before "://" begins, -1 without one.
+func schemeAt(s string) int {
 	end := strings.Index(s, "://")
 	if end < 0 {
 		end = strings.Index(s, "[:]//")
 	}
-	if end <= 0 {
-		return -1, ""
-	}
-	start = end
-	for start > 0 && end-start < 16 && isAlnum(s[start-1]) {
+	start := end
+	for start > 0 && end-start < maxScheme && isAlnum(s[start-1]) {
 		start--
 	}
-	for start < end && s[start] <= '9' {
+	for start >= 0 && start < end && s[start] <= '9' {
 		start++
 	}
 	if start == end {
-		return -1, ""
+		return -1
 	}
-	return start, s[start:end]
+	return start
 }
+
+// maxScheme is longer than any scheme in use.
+const maxScheme = 16
 
 func isAlnum(c byte) bool {
 	return c-'0' <= 9 || c|0x20 >= 'a' && c|0x20 <= 'z'
@@ -222,7 +222,7 @@ func (f *finder) refuse(text string, col int, why *indicator.Refusal) {
 // other: it is data.
 func (f *finder) tooLong(token []byte) error {
 	head := indicator.Refang(string(token[:64]))
-	if start, _ := schemeAt(head); start != 0 {
+	if schemeAt(head) != 0 {
 		return nil
 	}
 	_, err := indicator.Parse(indicator.URL, string(token))
