@@ -60,6 +60,7 @@ var keyPair = sync.OnceValues(func() (*rsa.PrivateKey, *x509.Certificate) {
 // certTwin has app "a" with the certificate; its clock follows the real one,
 // for the SDK's assertions carry real time.
 func certTwin(t *testing.T, live bool) *twin {
+	t.Helper()
 	_, cert := keyPair()
 	return newTwin(t, func(o *Options) {
 		text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}))

@@ -29,24 +29,40 @@ import (
 	"github.com/remeld/remeld/internal/sandbox/wire"
 )
 
-// Names of the parts that users of a sandbox need.
+// The parts that users of a sandbox name.
 type (
-	Tenant    = entra.Tenant
-	App       = entra.App
-	Secret    = entra.Secret
-	Switches  = switches.Set
-	Limit     = mde.Limit
+	// Tenant is a directory with its apps.
+	Tenant = entra.Tenant
+	// App is an app registration in a tenant.
+	App = entra.App
+	// Secret is a client secret with its end.
+	Secret = entra.Secret
+	// Switches are the choices where pages, wire and clients disagree.
+	Switches = switches.Set
+	// Limit is the calls an app may make of one operation.
+	Limit = mde.Limit
+	// Indicator is a row of a tenant.
 	Indicator = mde.Indicator
-	Author    = mde.Author
-	Rule      = fault.Rule
-	Action    = fault.Action
-	Refusal   = fault.Refusal
-	Entry     = journal.Entry
-	Item      = journal.Item
-	Query     = journal.Query
-	Counter   = journal.Counter
-	Feed      = feedsrc.Feed
-	Step      = feedsrc.Step
+	// Author is a writer other than the caller: another app or a person.
+	Author = mde.Author
+	// Rule is a fault: which calls, and what happens to them.
+	Rule = fault.Rule
+	// Action is what happens to a call that a Rule hits.
+	Action = fault.Action
+	// Refusal refuses rows by value.
+	Refusal = fault.Refusal
+	// Entry is a call in the journal.
+	Entry = journal.Entry
+	// Item is an indicator of a call in the journal.
+	Item = journal.Item
+	// Query selects calls of the journal.
+	Query = journal.Query
+	// Counter is an exact total.
+	Counter = journal.Counter
+	// Feed is a scripted feed.
+	Feed = feedsrc.Feed
+	// Step is the content of a feed from a moment on.
+	Step = feedsrc.Step
 )
 
 // Sandbox is a running sandbox. Its methods are safe for concurrent use.

@@ -106,6 +106,7 @@ func (s *submission) enumsOK() bool {
 // flexStrings takes a list of strings or numbers: clients send group ids as either.
 type flexStrings []string
 
+// UnmarshalJSON implements json.Unmarshaler.
 func (f *flexStrings) UnmarshalJSON(b []byte) error {
 	var raw []json.RawMessage
 	if err := json.Unmarshal(b, &raw); err != nil {
@@ -135,6 +136,7 @@ var categories = []string{"", "SuspiciousActivity", "UnwantedSoftware", "Malware
 	"Execution", "Exfiltration", "General", "InitialAccess", "Installation", "LateralMovement", "Persistence",
 	"PrivilegeEscalation", "Reconnaissance", "RemoteAccessTool", "SocialEngineering", "WebFingerprinting", "Weaponization"}
 
+// UnmarshalJSON implements json.Unmarshaler.
 func (c *category) UnmarshalJSON(b []byte) error {
 	var n int
 	if err := json.Unmarshal(b, &n); err == nil {
@@ -158,6 +160,7 @@ func (c *category) UnmarshalJSON(b []byte) error {
 // without a zone is UTC.
 type flexTime Expiry
 
+// UnmarshalJSON implements json.Unmarshaler.
 func (f *flexTime) UnmarshalJSON(b []byte) error {
 	var text string
 	if err := json.Unmarshal(b, &text); err != nil {

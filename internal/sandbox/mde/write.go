@@ -53,7 +53,7 @@ func (c *call) submit(s *submission, imported bool) (*row, *apiError) {
 func (c *call) refusal(value string, imported bool) *apiError {
 	for i := range c.Refuse {
 		f := &c.Refuse[i]
-		if f.Hits(value) && !(imported && f.FailCall) {
+		if f.Hits(value) && (!imported || !f.FailCall) {
 			return refusalError(f)
 		}
 	}

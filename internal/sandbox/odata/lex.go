@@ -91,7 +91,7 @@ func (l *lexer) literal() (token, error) {
 	if digits != "" && strings.Trim(digits, "0123456789.") == "" {
 		return token{kind: number, text: s, pos: start}, nil
 	}
-	return token{}, errorf(start, "Unrecognized literal '%s'", s)
+	return token{}, errorf(start, "Unknown literal '%s'", s)
 }
 
 func parseTime(s string) (time.Time, bool) {
