@@ -194,8 +194,8 @@ func parseAddr(s string) (netip.Addr, *Refusal) {
 		return netip.Addr{}, refuse(ReasonNotAddress, "an address in brackets; write it without")
 	}
 	// An embedded IPv4 address has the same traps.
-	if dot := strings.IndexByte(s, '.'); dot >= 0 {
-		if _, fault := parseIPv4(s[strings.LastIndexByte(s, ':')+1:]); fault != nil {
+	if tail := s[strings.LastIndexByte(s, ':')+1:]; strings.IndexByte(tail, '.') >= 0 {
+		if _, fault := parseIPv4(tail); fault != nil {
 			return netip.Addr{}, fault
 		}
 	}

@@ -29,7 +29,7 @@ var fangs = map[byte][]struct{ from, to string }{
 // back as it is. An IPv6 host in brackets is left alone.
 func Refang(text string) string {
 	out := refangScheme(text)
-	if strings.IndexAny(out, `[({<\`) < 0 && !strings.Contains(out, ".]") {
+	if !strings.ContainsAny(out, `[({<\`) && !strings.Contains(out, ".]") {
 		return out
 	}
 	var b strings.Builder

@@ -166,10 +166,11 @@ func addrFromKey(kind Kind, key []byte) (Indicator, bool) {
 		if kind == IPv4 {
 			s.to = s.to.Unmap()
 		}
-		if key[17] != rangeMark || s.from.Is4() != s.to.Is4() {
+		canonical, fault := spanOf(s.from, s.to)
+		if key[17] != rangeMark || fault != nil || canonical != s {
 			return Indicator{}, false
 		}
-	case bits < 0 || bits > from.BitLen():
+	case bits < 0 || bits > from.BitLen() || spanOfPrefix(from, bits).from != from:
 		return Indicator{}, false
 	}
 	i := s.indicator()

@@ -155,7 +155,11 @@ func FuzzParse(f *testing.F) {
 		if back, err := FromKey(key); err != nil || back != i {
 			t.Fatalf("%v comes back from its key as %v, %v", i, back, err)
 		}
-		if got, err := Parse(i.Kind, Refang(Defang(i))); i.Kind <= Email && (err != nil || got != i) {
+		// A path may hold by itself what is taken for defanging.
+		if i.Kind > Email || Refang(i.Value) != i.Value {
+			return
+		}
+		if got, err := Parse(i.Kind, Refang(Defang(i))); err != nil || got != i {
 			t.Fatalf("%v defanged %q refangs to %q: %v, %v", i, Defang(i), Refang(Defang(i)), got, err)
 		}
 	})

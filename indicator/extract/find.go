@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/remeld/remeld/indicator"
@@ -97,8 +98,9 @@ func (f *finder) urlToken(text, plain string, start, col int) {
 		return
 	}
 	i, err := indicator.Parse(indicator.URL, plain)
-	if refusal, ok := err.(*indicator.Refusal); ok {
-		f.refuse(text, col, refusal)
+	var refusal *indicator.Refusal
+	if errors.As(err, &refusal) {
+		f.refuse(col, refusal)
 		return
 	}
 	if !plausibleHost(i) {
@@ -212,7 +214,7 @@ func (f *finder) report(text string, col int, i indicator.Indicator) {
 	}
 }
 
-func (f *finder) refuse(text string, col int, why *indicator.Refusal) {
+func (f *finder) refuse(col int, why *indicator.Refusal) {
 	if f.err == nil {
 		f.err = f.yield(Match{Line: f.line, Col: col, Text: why.Text, Refusal: why})
 	}
@@ -226,11 +228,11 @@ func (f *finder) tooLong(token []byte) error {
 		return nil
 	}
 	_, err := indicator.Parse(indicator.URL, string(token))
-	refusal, ok := err.(*indicator.Refusal)
-	if !ok {
+	var refusal *indicator.Refusal
+	if !errors.As(err, &refusal) {
 		return nil
 	}
 	f.err = nil
-	f.refuse("", f.col, refusal)
+	f.refuse(f.col, refusal)
 	return f.err
 }

@@ -66,6 +66,7 @@ type scanner struct {
 	token     []byte
 	overlong  bool
 	quoted    bool // the token follows a double quote: commas belong to it
+	marked    bool // the token has a byte that every short indicator has
 }
 
 // feed takes one byte.
@@ -120,16 +121,17 @@ func (s *scanner) add(b byte) {
 		return
 	}
 	s.token = append(s.token, b)
+	s.marked = s.marked || marks[b]
 }
 
 // end closes the token.
 func (s *scanner) end() error {
 	token := s.token
 	s.token = s.token[:0]
-	overlong, quoted := s.overlong, s.quoted
-	s.overlong, s.quoted = false, false
+	overlong, quoted, marked := s.overlong, s.quoted, s.marked
+	s.overlong, s.quoted, s.marked = false, false, false
 	switch {
-	case len(token) < minToken:
+	case len(token) < minToken, !marked && len(token) < minDigest:
 		return nil
 	case overlong:
 		return s.tooLong(token)
@@ -208,6 +210,13 @@ var classes = func() (t [256]byte) {
 	t[0xE2], t[0xE3], t[0xEF] = lead, lead, lead
 	return t
 }()
+
+// marks are the bytes of which every indicator but a digest has one, defanged or
+// not; most words of prose have none.
+var marks = [256]bool{'.': true, ':': true, '@': true, '[': true, '(': true, '{': true}
+
+// minDigest is the length of the shortest digest.
+const minDigest = 32
 
 // wideDelimiter knows the three-byte characters that surround words: general
 // punctuation (U+2000–206F), CJK punctuation (U+3000–303F), full-width brackets

@@ -12,7 +12,7 @@ import (
 )
 
 // scan returns the finds as "kind value" and "!reason text".
-func scan(t testing.TB, text string, kinds ...indicator.Kind) []string {
+func scan(t *testing.T, text string, kinds ...indicator.Kind) []string {
 	t.Helper()
 	var out []string
 	err := Scan(strings.NewReader(text), Options{Kinds: kinds}, func(m Match) error {
@@ -97,7 +97,7 @@ func TestPositions(t *testing.T) {
 func TestYieldEndsTheScan(t *testing.T) {
 	stop, n := errors.New("stop"), 0
 	err := Scan(strings.NewReader("a.com b.com"), Options{}, func(Match) error { n++; return stop })
-	if err != stop || n != 1 {
+	if !errors.Is(err, stop) || n != 1 {
 		t.Errorf("got %v after %d", err, n)
 	}
 }

@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"errors"
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
@@ -35,8 +36,8 @@ func (f *finder) parsed(text, plain string, col int, kind indicator.Kind) bool {
 		f.report(text, col, i)
 		return true
 	}
-	refusal, ok := err.(*indicator.Refusal)
-	if !ok {
+	var refusal *indicator.Refusal
+	if !errors.As(err, &refusal) {
 		return false
 	}
 	if refusal.Reason == indicator.ReasonPort {
@@ -44,15 +45,25 @@ func (f *finder) parsed(text, plain string, col int, kind indicator.Kind) bool {
 		return f.parsed(text, host, col, kind)
 	}
 	if f.wants(kind) || kind == indicator.IP && (f.wants(indicator.IPv4) || f.wants(indicator.IPv6)) {
-		f.refuse(text, col, refusal)
+		f.refuse(col, refusal)
 	}
 	return true
 }
 
 func digestKind(s string) indicator.Kind {
-	kind := map[int]indicator.Kind{
-		32: indicator.MD5, 40: indicator.SHA1, 64: indicator.SHA256, 128: indicator.SHA512,
-	}[len(s)]
+	kind := indicator.Unknown
+	switch len(s) {
+	case 32:
+		kind = indicator.MD5
+	case 40:
+		kind = indicator.SHA1
+	case 64:
+		kind = indicator.SHA256
+	case 128:
+		kind = indicator.SHA512
+	}
+	// A long decimal number is no digest: one of 32 digits by chance is one in
+	// three million.
 	if kind == indicator.Unknown || hexRun(s) != len(s) || strings.Trim(s, "0123456789") == "" {
 		return indicator.Unknown
 	}
@@ -153,9 +164,9 @@ func (f *finder) ipv6(text, plain string, col int) bool {
 		f.report(text, col, i)
 		return true
 	}
-	refusal, ok := err.(*indicator.Refusal)
-	if ok && refusal.Reason != indicator.ReasonNotAddress && strings.Contains(plain, "::") {
-		f.refuse(text, col, refusal)
+	var refusal *indicator.Refusal
+	if errors.As(err, &refusal) && refusal.Reason != indicator.ReasonNotAddress && strings.Contains(plain, "::") {
+		f.refuse(col, refusal)
 		return true
 	}
 	return false
@@ -208,9 +219,9 @@ func (f *finder) name(text, plain string, col int, defanged bool) bool {
 		f.report(text, col, i)
 		return true
 	}
-	refusal, ok := err.(*indicator.Refusal)
-	if ok && refusal.Reason == indicator.ReasonIDN && strings.Contains(host, "xn--") && f.wants(indicator.Domain) {
-		f.refuse(text, col, refusal)
+	var refusal *indicator.Refusal
+	if errors.As(err, &refusal) && refusal.Reason == indicator.ReasonIDN && strings.Contains(host, "xn--") && f.wants(indicator.Domain) {
+		f.refuse(col, refusal)
 		return true
 	}
 	return false
