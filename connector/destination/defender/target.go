@@ -73,7 +73,7 @@ func (t *target) Info() sdk.TargetInfo {
 			sdk.OpDelete: {Batch: api.MaxDelete, PerMinute: 30, PerHour: 1500, RateKey: rate("/batchdelete")},
 			sdk.OpList:   {Batch: api.MaxTop, PerMinute: 100, PerHour: 1500, RateKey: rate("/list")},
 		},
-		ReadLag: readLag, App: t.conn.ClientID, MaxTLP: indicator.AmberStrict, Connection: t.name,
+		ReadLag: readLag, App: t.conn.ClientID, Blocks: t.action != "Audit", MaxTLP: indicator.AmberStrict, Connection: t.name,
 		Expiry: map[indicator.Kind]time.Duration{
 			indicator.IPv4: network, indicator.IPv6: network, indicator.Domain: network, indicator.URL: network,
 			indicator.MD5: file, indicator.SHA1: file, indicator.SHA256: file, indicator.Certificate: file,

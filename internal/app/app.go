@@ -1,0 +1,179 @@
+// Package app is the composition root: it reads the configuration, opens the
+// store, builds nodes and destinations, runs them and answers what the command
+// line asks. It is the one place that sees everything; deciding is the business of
+// the packages it joins.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/remeld/remeld/internal/app/control"
+	"github.com/remeld/remeld/internal/condition"
+	"github.com/remeld/remeld/internal/config"
+	"github.com/remeld/remeld/internal/deliver"
+	"github.com/remeld/remeld/internal/engine"
+	"github.com/remeld/remeld/internal/store"
+	"github.com/remeld/remeld/internal/store/pebblestore"
+	"github.com/remeld/remeld/internal/web"
+	"github.com/remeld/remeld/sdk"
+)
+
+// Version is set by the build.
+var Version = "dev"
+
+// Options say what to open.
+type Options struct {
+	Config []string // files and folders
+	State  string   // state directory
+	Clock  sdk.Clock
+	Log    *slog.Logger
+	// Deliver overrides delays of delivery; the zero value has the defaults.
+	Deliver deliver.Settings
+	// NoWeb leaves the feed door closed: a command that opens the store for itself.
+	NoWeb bool
+}
+
+// App is an open installation. Close it.
+type App struct {
+	opts       Options
+	log        *slog.Logger
+	clock      sdk.Clock
+	store      store.Store
+	keys       keys
+	conditions *condition.Set
+	engine     *engine.Engine
+	deliver    *deliver.Manager
+	web        *web.Server
+
+	mu     sync.Mutex // one commit at a time
+	config *config.Config
+	built  *built
+}
+
+// Open reads the configuration and the store and builds everything without
+// starting it. Configuration errors are a *ConfigError with all of them.
+func Open(ctx context.Context, opts Options) (*App, error) {
+	a := &App{opts: opts, log: opts.Log, clock: opts.Clock}
+	cfg, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	if err := a.openStore(ctx, cfg.Instance); err != nil {
+		return nil, err
+	}
+	// Read again with the store's own key, so that fingerprints compare.
+	if cfg, err = a.load(); err == nil {
+		err = a.assemble(ctx, cfg)
+	}
+	if err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func (a *App) openStore(ctx context.Context, instance string) error {
+	dir := filepath.Join(a.opts.State, "store")
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return fmt.Errorf("make the state directory: %w (choose another with --state)", err)
+	}
+	s, err := pebblestore.Open(dir, pebblestore.Options{Logger: a.log})
+	if err != nil {
+		return lockedHelp(err, a.opts.State)
+	}
+	a.store = s
+	if a.keys, err = loadKeys(ctx, s, instance); err != nil {
+		return errors.Join(err, a.Close())
+	}
+	return nil
+}
+
+// lockedHelp says what a person can do about a store that is open elsewhere
+// (SEMANTICS E15).
+func lockedHelp(err error, state string) error {
+	var locked *store.LockedError
+	if errors.As(err, &locked) {
+		return fmt.Errorf("%w; one process serves a state directory: end the other one, or choose another with --state (this is %s)", err, state)
+	}
+	return err
+}
+
+// Close ends everything that is open.
+func (a *App) Close() error {
+	if a.store == nil {
+		return nil
+	}
+	if a.built != nil {
+		a.built.close()
+	}
+	return a.store.Close()
+}
+
+// Run works until ctx ends: polls, steps, applies, serves feeds and answers
+// commands on the local socket.
+func (a *App) Run(ctx context.Context) error {
+	socket, err := control.Listen(a.opts.State)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return control.Serve(ctx, socket, a.Methods()) })
+	g.Go(func() error { return a.engine.Run(ctx) })
+	g.Go(func() error { return a.deliver.Run(ctx) })
+	g.Go(func() error { return a.watch(ctx) })
+	if a.web != nil {
+		g.Go(func() error { return a.web.Run(ctx) })
+	}
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// watchEvery is how often the configuration's files are looked at.
+const watchEvery = 2 * time.Second
+
+// watch commits an edited configuration. One that does not load changes nothing
+// and raises a condition until it does.
+func (a *App) watch(ctx context.Context) error {
+	seen := a.stamp()
+	for {
+		if err := a.clock.Sleep(ctx, watchEvery); err != nil {
+			return nil //nolint:nilerr // ctx ended
+		}
+		now := a.stamp()
+		if now == seen {
+			continue
+		}
+		seen = now
+		if _, err := a.Commit(ctx, CommitArgs{}); err != nil {
+			a.log.Error("the edited configuration is not in force", "err", err)
+		}
+	}
+}
+
+// stamp changes when a configuration file does.
+func (a *App) stamp() string {
+	var s string
+	for _, path := range a.opts.Config {
+		_ = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return nil //nolint:nilerr // what cannot be read is no change
+			}
+			if info, err := d.Info(); err == nil {
+				s += fmt.Sprintf("%s %d %d\n", p, info.Size(), info.ModTime().UnixNano())
+			}
+			return nil
+		})
+	}
+	return s
+}
