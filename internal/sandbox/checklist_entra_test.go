@@ -141,7 +141,7 @@ func TestChecklist06_Refusals(t *testing.T) {
 	post := func(kv ...string) reply { return w.form(v2path, v2form(kv...)...) }
 	checkAADSTS(t, post("client_secret", "wrong"), 401, "invalid_client", 7000215)
 	checkAADSTS(t, post("client_id", "nobody"), 400, "unauthorized_client", 700016) //nolint:misspell // the service's word
-	checkAADSTS(t, post("client_id", "off"), 401, "unauthorized_client", 7000112)
+	checkAADSTS(t, post("client_id", "off"), 401, "unauthorized_client", 7000112)   //nolint:misspell // the service's word
 	checkAADSTS(t, post("client_secret", ""), 401, "invalid_client", 7000216)
 	checkAADSTS(t, post("client_id", ""), 400, "invalid_request", 900144)
 	checkAADSTS(t, post("grant_type", ""), 400, "invalid_request", 900144)
@@ -236,7 +236,7 @@ func TestChecklist09_WrongAudienceIs401(t *testing.T) {
 	tok := w.form(v2path, v2form("scope", w.URL()+"/.default")...).json(t)["access_token"].(string)
 	req := w.request("GET", "https://api.security.microsoft.com/api/indicators", nil)
 	req.Header.Set("Authorization", "Bearer "+tok)
-	if r := w.send(req); r.code() != "401 Unauthorized" {
+	if r := w.send(req); r.code() != "401 Unauthorized" { //nolint:misspell // the service's word
 		t.Errorf("%d %s", r.status, r.body)
 	}
 	req = w.request("GET", "/api/indicators", nil)

@@ -79,12 +79,18 @@ func (s *Sandbox) control(w http.ResponseWriter, r *http.Request) {
 	http.Error(w, "no such control call; GET "+controlPath+" lists them", http.StatusNotFound)
 }
 
-func localHost(hostport string) bool {
+// hostName is the host of a Host header, in lower case, without its port.
+func hostName(hostport string) string {
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {
 		host = hostport
 	}
-	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return strings.ToLower(strings.Trim(host, "[]"))
+}
+
+func localHost(hostport string) bool {
+	host := hostName(hostport)
+	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 func postFault(s *Sandbox, r *http.Request, _ []string) (any, error) {
@@ -27,7 +28,7 @@ func deleteFault(s *Sandbox, _ *http.Request, args []string) (any, error) {
 
 // patchSwitches sets all the switches given, or none.
 func patchSwitches(s *Sandbox, r *http.Request, _ []string) (any, error) {
-	var in map[string]any
+	var in map[string]json.RawMessage
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
@@ -36,7 +37,7 @@ func patchSwitches(s *Sandbox, r *http.Request, _ []string) (any, error) {
 	sw := s.switches
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(in)) {
-		next, err := sw.With(name, fmt.Sprint(in[name]))
+		next, err := sw.With(name, strings.Trim(string(in[name]), `"`))
 		if err != nil {
 			errs = append(errs, err)
 			continue

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/remeld/remeld/internal/sandbox/entra"
@@ -91,17 +92,19 @@ func (s *Sandbox) readBody(r *http.Request, x *exchange) *wire.Reply {
 	return nil
 }
 
-// route finds the service of the path and how it will be called.
+// route finds the service of the path and how it will be called. Under a real
+// host name only that host's service answers.
 func (s *Sandbox) route(x *exchange) {
 	if name, ok := strings.CutPrefix(x.req.Path, feedPath); ok {
 		s.routeFeed(x, name)
 		return
 	}
-	if r, ok := mde.Match(x.req.Method, x.req.Path); ok {
+	host := hostName(x.req.Host)
+	if r, ok := mde.Match(x.req.Method, x.req.Path); ok && !slices.Contains(loginHosts, host) {
 		s.routeDefender(x, r)
 		return
 	}
-	if r, ok := entra.Match(x.req.Path); ok {
+	if r, ok := entra.Match(x.req.Path); ok && !slices.Contains(defenderHosts, host) {
 		x.entry.Op = r.Op
 		if id, ok := s.entra.Resolve(r.Tenant); ok {
 			x.entry.Tenant, x.entry.App = id, s.entra.Client(r, x.req)

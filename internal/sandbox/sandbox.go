@@ -82,8 +82,8 @@ type Sandbox struct {
 	servers []*server
 	ctx     context.Context // ends when the sandbox closes
 	cancel  context.CancelFunc
-	once    sync.Once
-	stop    func() bool
+	closed  chan struct{}
+	err     error // of closing; read after closed
 }
 
 // Start starts a sandbox; it ends with Close or with ctx.
@@ -108,9 +108,14 @@ func Start(ctx context.Context, opts Options) (*Sandbox, error) {
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	if err := s.listen(); err != nil {
-		return nil, errors.Join(err, s.Close())
+		s.cancel()
+		return nil, errors.Join(err, s.closeServers())
 	}
-	s.stop = context.AfterFunc(ctx, func() { _ = s.Close() })
+	s.closed = make(chan struct{})
+	context.AfterFunc(s.ctx, func() {
+		s.err = s.closeServers()
+		close(s.closed)
+	})
 	return s, nil
 }
 
@@ -135,14 +140,12 @@ func own(req *wire.Request) []string { return []string{req.Base()} }
 
 // Close ends the sandbox and waits for its connections and goroutines.
 func (s *Sandbox) Close() error {
-	s.once.Do(func() {
-		if s.stop != nil {
-			s.stop()
-		}
-		if s.cancel != nil {
-			s.cancel()
-		}
-	})
+	s.cancel()
+	<-s.closed
+	return s.err
+}
+
+func (s *Sandbox) closeServers() error {
 	var errs []error
 	for _, srv := range s.servers {
 		errs = append(errs, srv.close())

@@ -88,7 +88,7 @@ func TestContextEndsTheSandbox(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
-	<-s.servers[0].gone
+	<-s.closed
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
@@ -101,6 +101,35 @@ func TestDateIsTheClock(t *testing.T) {
 		if got := w.send(w.request("GET", path, nil)).header.Get("Date"); got != "Mon, 02 Jan 2040 03:04:05 GMT" {
 			t.Errorf("%s: %q", path, got)
 		}
+	}
+}
+
+func TestHostsServeTheirServiceOnly(t *testing.T) {
+	w := newTwin(t)
+	for url, want := range map[string]int{
+		"https://login.microsoftonline.com/api/indicators":                                            404,
+		"https://api.security.microsoft.com/" + testTenant + "/v2.0/.well-known/openid-configuration": 404,
+		"https://api.security.microsoft.com/api/indicators":                                           401,
+		"https://login.microsoftonline.us/" + testTenant + "/v2.0/.well-known/openid-configuration":   200,
+	} {
+		if r := w.send(w.request("GET", url, nil)); r.status != want {
+			t.Errorf("%s: %d, want %d", url, r.status, want)
+		}
+	}
+}
+
+func TestExpiryIsJournalledOnce(t *testing.T) {
+	w := newTwin(t)
+	w.imports(domain("a.example", props{"expirationTime": start.Add(time.Minute)}))
+	w.Clock().Advance(time.Minute)
+	if n := rowCount(t, w); n != 0 {
+		t.Errorf("%d rows", n)
+	}
+	w.list("")
+	w.list("")
+	e := w.Journal(Query{Effect: "expired"})
+	if len(e) != 1 || e[0].Items[0].Value != "a.example" {
+		t.Errorf("%+v", e)
 	}
 }
 

@@ -33,8 +33,8 @@ func (s *Service) with(tenant string, now time.Time, fn func(c *call) error) err
 	defer s.mu.Unlock()
 	sw := s.cfg.Switches()
 	c := &call{table: s.table(tenant), sw: sw, now: now, visible: now}
-	c.settle()
-	defer c.settle()
+	c.table.settle(now, &sw)
+	defer c.table.settle(now, &sw)
 	return fn(c)
 }
 

@@ -107,12 +107,13 @@ func (s *Service) Serve(c Call) (wire.Reply, []journal.Item) {
 		}
 	}
 	w := &call{Call: c, table: s.table(c.Who.Tenant), sw: sw, now: c.Req.Now, visible: c.Req.Now.Add(sw.ReadLag)}
-	w.settle()
+	w.table.settle(w.now, &w.sw)
+	w.items, w.table.gone = w.table.gone, nil
 	reply, e := w.run(s)
 	if e != nil {
 		reply = e.reply()
 	}
-	w.settle()
+	w.table.settle(w.now, &w.sw)
 	return reply, w.items
 }
 
@@ -125,24 +126,16 @@ func (s *Service) table(tenant string) *table {
 	return t
 }
 
-// settle lets the clock act on the table; rows it expired are journalled with
-// the call that found them.
-func (c *call) settle() {
-	for _, r := range c.table.settle(c.now, &c.sw) {
-		c.items = append(c.items, item(&r.Indicator, journal.Expired, ""))
-	}
-}
-
 // authorise checks token, audience and role, in this order.
 func (s *Service) authorise(c *Call) *apiError {
 	if c.TokenErr != nil || c.Who == nil {
-		return refuse(401, "Unauthorized", "Unauthorized (invalid or expired authorization header).")
+		return refuse(401, "Unauthorized", "Unauthorized (invalid or expired authorization header).") //nolint:misspell // the service's word
 	}
 	audience := strings.TrimSuffix(c.Who.Audience, "/")
 	if !slices.ContainsFunc(slices.Concat(s.cfg.Resources, s.cfg.Own(c.Req)), func(r string) bool {
 		return strings.EqualFold(strings.TrimSuffix(r, "/"), audience)
 	}) {
-		return refuse(401, "Unauthorized", "Unauthorized (invalid or expired authorization header).")
+		return refuse(401, "Unauthorized", "Unauthorized (invalid or expired authorization header).") //nolint:misspell // the service's word
 	}
 	need := []string{"Ti.ReadWrite.All", "Ti.ReadWrite"}
 	if c.Op == OpGroups {

@@ -22,6 +22,8 @@ type table struct {
 	queue []change
 	next  uint64
 	soon  time.Time // no live row expires before this; zero = unknown
+	// gone are rows the clock expired, for the journal of the next call.
+	gone []journal.Item
 	// policy the keys were made under.
 	policy string
 }
@@ -95,13 +97,11 @@ func (t *table) drop(r *row, sw *switches.Set) {
 	}
 }
 
-// settle removes what the clock has expired and makes visible what is due. It
-// returns the expired rows.
-func (t *table) settle(now time.Time, sw *switches.Set) []*row {
-	var gone []*row
+// settle removes what the clock has expired and makes visible what is due.
+func (t *table) settle(now time.Time, sw *switches.Set) {
 	if !t.soon.IsZero() && !now.Before(t.soon) {
 		t.rekey(sw)
-		gone = t.expire(now, sw)
+		t.expire(now, sw)
 	}
 	var later []change
 	for _, c := range t.queue {
@@ -117,10 +117,9 @@ func (t *table) settle(now time.Time, sw *switches.Set) []*row {
 		}
 	}
 	t.queue = later
-	return gone
 }
 
-func (t *table) expire(now time.Time, sw *switches.Set) []*row {
+func (t *table) expire(now time.Time, sw *switches.Set) {
 	var gone []*row
 	t.soon = time.Time{}
 	for _, r := range t.live {
@@ -132,8 +131,10 @@ func (t *table) expire(now time.Time, sw *switches.Set) []*row {
 			t.soon = e
 		}
 	}
+	slices.SortFunc(gone, byID)
 	for _, r := range gone {
 		t.drop(r, sw)
+		t.gone = append(t.gone, item(&r.Indicator, journal.Expired, ""))
 	}
 	for id, r := range t.seen {
 		if r.expired(now) {
@@ -141,8 +142,6 @@ func (t *table) expire(now time.Time, sw *switches.Set) []*row {
 			t.order = nil
 		}
 	}
-	slices.SortFunc(gone, byID)
-	return gone
 }
 
 // visible returns the rows that reads see, by id.
