@@ -97,7 +97,10 @@ func Merge(rules Rules, in []Contribution) Attributes {
 	if len(in) == 1 && len(rules) == 0 {
 		return in[0].Attrs.Clone()
 	}
-	m := merger{rules: rules, in: in}
+	m := merger{rules: rules, in: in, present: make([]uint32, len(in))}
+	for n, c := range in {
+		m.present[n] = c.Attrs.present()
+	}
 	for f := fieldConfidence; f < fieldExtra; f++ {
 		m.field(f)
 	}
@@ -116,6 +119,7 @@ func Merge(rules Rules, in []Contribution) Attributes {
 type merger struct {
 	rules   Rules
 	in      []Contribution
+	present []uint32 // of each of in
 	out     Attributes
 	backing map[string]Score
 }
@@ -134,17 +138,17 @@ func (m *merger) field(f int) {
 		*set = sortedSet(*set)
 		return
 	}
-	var best *candidate
-	for _, c := range m.in {
-		if c.Attrs.present()&(1<<f) == 0 {
+	var best candidate
+	for n, c := range m.in {
+		if m.present[n]&(1<<f) == 0 {
 			continue
 		}
-		next := &candidate{attrs: c.Attrs, order: c.Order, backed: backed(c.Attrs, name), bytes: c.Attrs.appendField(nil, f), f: f}
-		if best == nil || rule.better(next, best) {
+		next := candidate{attrs: c.Attrs, order: c.Order, backed: backed(c.Attrs, name), f: f}
+		if best.attrs == nil || rule.better(&next, &best) {
 			best = next
 		}
 	}
-	if best == nil {
+	if best.attrs == nil {
 		return
 	}
 	m.out.copyField(best.attrs, f)
@@ -174,9 +178,16 @@ type candidate struct {
 	attrs  *Attributes
 	order  int
 	backed Score
-	bytes  []byte
 	f      int
 	value  any // of an extra attribute
+}
+
+// bytes is what ties are broken by; it is seldom asked for.
+func (c *candidate) bytes() []byte {
+	if c.f == fieldExtra {
+		return appendExtraValue(nil, c.value)
+	}
+	return c.attrs.appendField(nil, c.f)
 }
 
 // better reports whether a wins over b under r. It is a total order up to equal
@@ -191,14 +202,14 @@ func (r Rule) better(a, b *candidate) bool {
 	case Confident:
 		c = cmp.Compare(b.backed, a.backed)
 	case Longest:
-		c = cmp.Compare(len(b.bytes), len(a.bytes))
+		c = cmp.Compare(len(b.bytes()), len(a.bytes()))
 	case First:
 		c = cmp.Compare(a.order, b.order)
 	case Last:
 		c = cmp.Compare(b.order, a.order)
 	}
 	if c == 0 {
-		c = bytes.Compare(a.bytes, b.bytes)
+		c = bytes.Compare(a.bytes(), b.bytes())
 	}
 	return c < 0
 }

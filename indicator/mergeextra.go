@@ -28,17 +28,14 @@ func (m *merger) extraNamed(name string) {
 		m.out.Extra[name] = m.extraUnion(name)
 		return
 	}
-	var best *candidate
+	var best candidate
 	for _, c := range m.in {
 		v, has := c.Attrs.Extra[name]
 		if !has {
 			continue
 		}
-		next := &candidate{
-			attrs: c.Attrs, order: c.Order, backed: backed(c.Attrs, name),
-			bytes: appendExtraValue(nil, v), f: fieldExtra, value: v,
-		}
-		if best == nil || rule.better(next, best) {
+		next := candidate{attrs: c.Attrs, order: c.Order, backed: backed(c.Attrs, name), f: fieldExtra, value: v}
+		if best.attrs == nil || rule.better(&next, &best) {
 			best = next
 		}
 	}
