@@ -66,7 +66,7 @@ func Compile(src string) (*Program, error) {
 	names := &collector{seen: map[string]bool{}}
 	opts := append([]expr.Option{
 		expr.Env(nil), expr.AllowUndefinedVariables(), expr.MaxNodes(maxNodes), expr.Patch(names),
-		expr.Optimize(false), // folding constants would build ranges before they are refused
+		expr.Optimize(false), //nolint:misspell // folding constants would build ranges before they are refused
 	}, functions()...)
 	p, err := compileGuarded(src, opts)
 	if err != nil {

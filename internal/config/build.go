@@ -55,9 +55,13 @@ func (l *loader) mergeSection(root *value, e entry) {
 	case have.kind != mapping || e.val.kind != mapping:
 		l.twice(e.name, e.pos, root.keyPos(e.name))
 	default:
+		places := make(map[string]Pos, len(have.keys))
+		for _, sub := range have.keys {
+			places[sub.name] = sub.pos
+		}
 		for _, sub := range e.val.keys {
-			if have.get(sub.name) != nil {
-				l.twice(e.name+"."+sub.name, sub.pos, have.keyPos(sub.name))
+			if first, again := places[sub.name]; again {
+				l.twice(e.name+"."+sub.name, sub.pos, first)
 				continue
 			}
 			have.keys = append(have.keys, sub)

@@ -14,14 +14,30 @@ import (
 type report struct {
 	sources map[string][]byte
 	found   diag.List
+	wrong   int // errors among all findings, those left out included
+	left    int // findings left out
 	masks   *masker
 }
+
+// Bounds of what is shown: nobody reads more, and a hostile file must not make
+// the report the expensive part.
+const (
+	maxFindings    = 1000
+	maxSnippetLine = 4096
+)
 
 func newReport(m *masker) *report { return &report{sources: map[string][]byte{}, masks: m} }
 
 func (r *report) source(name string, data []byte) { r.sources[name] = data }
 
 func (r *report) add(s diag.Severity, at Pos, help, format string, args ...any) {
+	if s == diag.Error {
+		r.wrong++
+	}
+	if len(r.found) >= maxFindings {
+		r.left++
+		return
+	}
 	r.found = append(r.found, diag.Diagnostic{
 		Severity: s, File: at.File, Line: at.Line, Col: at.Col,
 		Msg: fmt.Sprintf(format, args...), Help: help,
@@ -42,20 +58,30 @@ func (r *report) rest(at Pos) string {
 }
 
 // errors counts what stands in the way so far.
-func (r *report) errors() int { n, _ := r.found.Count(); return n }
+func (r *report) errors() int { return r.wrong }
 
 // list returns the findings with snippets, sorted. Masking comes last, when all
 // secrets are known.
 func (r *report) list() diag.List {
+	lines := map[string][]string{}
 	for i := range r.found {
 		d := &r.found[i]
 		d.Msg, d.Help = r.masks.hide(d.Msg), r.masks.hide(d.Help)
-		if d.Line > 0 {
-			line := diag.Line(r.sources[d.File], d.Line)
+		if _, ok := lines[d.File]; !ok {
+			lines[d.File] = strings.Split(string(r.sources[d.File]), "\n")
+		}
+		if all := lines[d.File]; d.Line > 0 && d.Line <= len(all) && len(all[d.Line-1]) <= maxSnippetLine {
+			line := strings.ToValidUTF8(strings.TrimSuffix(all[d.Line-1], "\r"), "\uFFFD")
 			d.Snippet, d.SnippetCol = r.masks.line(line, d.Col)
 		}
 	}
-	return r.found.Sort()
+	list := r.found.Sort()
+	if r.left > 0 {
+		list = append(list, diag.Diagnostic{
+			Severity: diag.Error, Msg: fmt.Sprintf("%d further findings are not shown", r.left), Help: "mend these first",
+		})
+	}
+	return list
 }
 
 // masker knows the texts that must not be shown: what references brought in and

@@ -3,7 +3,6 @@ package config
 import (
 	"encoding"
 	"errors"
-	"fmt"
 	"math"
 	"reflect"
 	"strconv"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/remeld/remeld/indicator"
 	"github.com/remeld/remeld/internal/diag"
-	"github.com/remeld/remeld/sdk"
 )
 
 // shown is how a value may be named in a finding: as written, so that what a
@@ -186,132 +184,4 @@ func parseInt(s string) (int64, error) {
 		return strconv.ParseInt(s, 0, 64)
 	}
 	return strconv.ParseInt(s, 10, 64)
-}
-
-// bounds checks the enum, min and max tags.
-func (d *decoder) bounds(v *value, out reflect.Value, name string, tag reflect.StructTag) {
-	if enum := tag.Get("enum"); enum != "" && out.Kind() == reflect.String {
-		options := strings.Split(enum, ",")
-		for _, o := range options {
-			if o == out.String() {
-				return
-			}
-		}
-		help := diag.DidYouMean(out.String(), options)
-		if help == "" {
-			help = "it is one of " + strings.Join(options, ", ")
-		}
-		d.report.fail(v.pos, help, "%s cannot be %s", name, v.shown())
-		return
-	}
-	have, ok := magnitude(out)
-	if !ok {
-		return
-	}
-	if limit := tag.Get("min"); limit != "" && have < parseLimit(limit) {
-		d.report.fail(v.pos, "", "%s is at least %s, not %s", name, limit, v.shown())
-	}
-	if limit := tag.Get("max"); limit != "" && have > parseLimit(limit) {
-		d.report.fail(v.pos, "", "%s is at most %s, not %s", name, limit, v.shown())
-	}
-}
-
-func magnitude(v reflect.Value) (float64, bool) {
-	switch {
-	case v.CanInt():
-		return float64(v.Int()), true
-	case v.CanUint():
-		return float64(v.Uint()), true
-	case v.CanFloat():
-		return v.Float(), true
-	}
-	return 0, false
-}
-
-// parseLimit reads the bound of a tag: a number, a duration or a size. A tag that
-// is none of them is a mistake in the program.
-func parseLimit(s string) float64 {
-	if f, err := strconv.ParseFloat(s, 64); err == nil {
-		return f
-	}
-	if d, err := ParseDuration(s); err == nil {
-		return float64(d)
-	}
-	var n sdk.Size
-	if err := n.UnmarshalText([]byte(s)); err != nil {
-		panic(fmt.Sprintf("config: limit %q in a struct tag: %v", s, err))
-	}
-	return float64(n)
-}
-
-// plainValue converts a tree for fields of any type.
-func plainValue(v *value) any {
-	switch v.kind {
-	case list:
-		out := make([]any, 0, len(v.items))
-		for _, item := range v.items {
-			out = append(out, plainValue(item))
-		}
-		return out
-	case mapping:
-		out := make(map[string]any, len(v.keys))
-		for _, e := range v.keys {
-			out[e.name] = plainValue(e.val)
-		}
-		return out
-	case null:
-		return nil
-	}
-	return plainScalar(v)
-}
-
-func plainScalar(v *value) any {
-	if v.refs || v.quoted {
-		return v.text
-	}
-	switch v.tag {
-	case "!!int":
-		// 007 stays text: it is an id, and octal to nobody.
-		if n, err := parseInt(v.text); err == nil && (v.text == "0" || strings.Trim(v.text, "+-")[0] != '0') {
-			return n
-		}
-	case "!!float":
-		if f, err := strconv.ParseFloat(v.text, 64); err == nil && !math.IsNaN(f) && !math.IsInf(f, 0) {
-			return f
-		}
-	case "!!bool":
-		if b, ok := booleans[strings.ToLower(v.text)]; ok {
-			return b
-		}
-	}
-	return v.text
-}
-
-// typeWord says in words what a field takes.
-func typeWord(t reflect.Type) string {
-	if w, ok := typeWords[t]; ok {
-		return w
-	}
-	switch t.Kind() {
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Float32, reflect.Float64:
-		return "a number"
-	case reflect.String:
-		return "text"
-	case reflect.Slice:
-		return "a list"
-	case reflect.Map, reflect.Struct:
-		return "a mapping"
-	case reflect.Pointer:
-		return typeWord(t.Elem())
-	case reflect.Interface:
-		return "anything"
-	}
-	return "a whole number"
-}
-
-var typeWords = map[reflect.Type]string{
-	durationType: "a duration", timeType: "a date", secretType: "a secret", sizeType: "a size",
-	tlpType: "a TLP", kindType: "a kind of indicator", reflect.TypeFor[Share](): "a share", treeType: "a mapping",
 }

@@ -193,6 +193,7 @@ func (l *loader) scalar(v *value, n *yaml.Node) {
 
 func (l *loader) mapping(v *value, file string, n *yaml.Node, depth int, open []*yaml.Node) {
 	var merged []entry
+	seen := map[string]int{} // line of each key
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k := n.Content[i]
 		pos := Pos{file, k.Line, k.Column}
@@ -208,14 +209,16 @@ func (l *loader) mapping(v *value, file string, n *yaml.Node, depth int, open []
 			merged = append(merged, l.merged(val)...)
 			continue
 		}
-		if first := v.get(k.Value); first != nil {
-			l.report.add(diag.Error, pos, "", "key %q is given twice, first at line %d", k.Value, v.keyPos(k.Value).Line)
+		if line, again := seen[k.Value]; again {
+			l.report.add(diag.Error, pos, "remove one of them", "key %q is given twice, first at line %d", k.Value, line)
 			continue
 		}
+		seen[k.Value] = pos.Line
 		v.keys = append(v.keys, entry{k.Value, pos, val})
 	}
 	for _, e := range merged {
-		if v.get(e.name) == nil {
+		if _, own := seen[e.name]; !own {
+			seen[e.name] = e.pos.Line
 			v.keys = append(v.keys, e)
 		}
 	}

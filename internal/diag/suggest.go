@@ -33,9 +33,9 @@ func DidYouMean(word string, candidates []string) string {
 	return ""
 }
 
-func plain(s string) string {
-	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(s))
-}
+var separators = strings.NewReplacer("_", "", "-", "")
+
+func plain(s string) string { return separators.Replace(strings.ToLower(s)) }
 
 // distance is the number of inserted, deleted, changed or swapped letters that
 // lead from a to b (optimal string alignment).
