@@ -98,7 +98,7 @@ func TestWhoMayReadWhat(t *testing.T) {
 		{"missing", "", "", 401}, {"missing", "plain", "pw", 404}, {"missing", "plain", "wrong", 401},
 	} {
 		w := ask(h, "/feeds/"+c.feed, c.user, c.password)
-		want := map[int]string{200: "data", 401: "<html><body>" + http.StatusText(401) + "</body></html>", 404: "<html><body>Unknown feed</body></html>"}[c.code]
+		want := map[int]string{200: "data", 401: "<html><body>" + http.StatusText(http.StatusUnauthorized) + "</body></html>", 404: "<html><body>Unknown feed</body></html>"}[c.code]
 		if w.Code != c.code || w.Body.String() != want || (w.Code == 401) != (w.Header().Get("WWW-Authenticate") != "") {
 			t.Errorf("%s by %q %q: %d %q, want %d", c.feed, c.user, c.password, w.Code, w.Body, c.code)
 		}

@@ -59,9 +59,10 @@ func (t tableSource) list(ctx context.Context, payload payloadFunc) (*snapshot, 
 
 // flight is a body being made, which any number of requests may wait for.
 type flight struct {
-	done chan struct{}
-	body *body
-	err  error
+	waiting int // under the handler's mu
+	done    chan struct{}
+	body    *body
+	err     error
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -128,6 +129,7 @@ func (h *handler) body(ctx context.Context, q *query) (*body, error) {
 		return last, nil
 	}
 	f := h.join(q, key)
+	defer h.leave(f)
 	if last == nil {
 		select {
 		case <-f.done:
@@ -165,23 +167,46 @@ func (h *handler) join(q *query, key string) *flight {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if f := h.flights[key]; f != nil {
+		f.waiting++
 		return f
 	}
-	f := &flight{done: make(chan struct{})}
+	f := &flight{waiting: 1, done: make(chan struct{})}
 	if h.flights == nil {
 		h.flights = map[string]*flight{}
 	}
 	h.flights[key] = f
 	go func() {
 		h.renders <- struct{}{}
-		f.body, f.err = h.make(q, key)
+		if h.wanted(f, key) {
+			f.body, f.err = h.make(q, key)
+		}
 		<-h.renders
 		h.mu.Lock()
-		delete(h.flights, key)
+		if h.flights[key] == f {
+			delete(h.flights, key)
+		}
 		h.mu.Unlock()
 		close(f.done)
 	}()
 	return f
+}
+
+func (h *handler) leave(f *flight) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	f.waiting--
+}
+
+// wanted says whether f is still worth making when its turn comes: somebody waits,
+// or has been served the body before it. If not, f is closed to who comes now.
+func (h *handler) wanted(f *flight, key string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if f.waiting > 0 || h.cache.get(key) != nil {
+		return true
+	}
+	delete(h.flights, key)
+	return false
 }
 
 // make renders the body for q. It belongs to no single request, so that one client

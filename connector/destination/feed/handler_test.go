@@ -386,3 +386,36 @@ func TestSortIsTimeThenBytes(t *testing.T) {
 		}
 	}
 }
+
+// TestAbandonedRequestsCostNothing: a body whose turn comes after everybody left is
+// not made, unless the query has been served before.
+func TestAbandonedRequestsCostNothing(t *testing.T) {
+	tab := newTable(indicator.Domain, domains(5)...)
+	h := newHandler(t, "edl", defaults(), tableSource{tab})
+	h.renders <- struct{}{}
+	h.renders <- struct{}{}
+	ctx, cancel := context.WithCancel(t.Context())
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/feeds/edl?s=3", nil))
+	}()
+	cancel()
+	<-left
+	h.mu.Lock()
+	var f *flight
+	for _, f = range h.flights {
+	}
+	h.mu.Unlock()
+	<-h.renders
+	<-h.renders
+	if f != nil {
+		<-f.done
+	}
+	if tab.scans.Load() != 0 {
+		t.Errorf("%d scans for nobody", tab.scans.Load())
+	}
+	if w := get(h, "/feeds/edl?s=3"); w.Code != 200 || len(strings.Fields(w.Body.String())) != 2 {
+		t.Errorf("afterwards: %d %q", w.Code, w.Body)
+	}
+}

@@ -49,7 +49,7 @@ const reportTitle = "MieneMeld Generated Report"
 // parseQuery reads the parameters; what a format does not use is not looked at
 // beyond what MineMeld checks for every format.
 func parseQuery(v url.Values) (*query, error) {
-	q := &query{num: math.MaxInt, header: true, listType: "string", category: "bc_category", title: reportTitle, score: 100}
+	q := &query{num: math.MaxInt}
 	var ok bool
 	if s, given := first(v, "s"); given {
 		if q.start, ok = parseInt(s); !ok || q.start < 0 {
@@ -68,26 +68,61 @@ func parseQuery(v url.Values) (*query, error) {
 		}
 		q.format = f
 	}
-	for _, flag := range []struct {
-		name string
-		into *bool
-	}{{"tr", &q.translate}, {"h", &q.header}, {"ubom", &q.mark}} {
-		text, given := first(v, flag.name)
-		if !given || (flag.name != "tr" && q.format != "csv") {
-			continue
-		}
-		n, ok := parseInt(text)
-		if !ok {
-			return nil, &badQuery{http.StatusInternalServerError, "Internal error: " + flag.name + " should be an integer"}
-		}
-		*flag.into = n != 0
+	if q.translate, ok = flag(v, "tr", false); !ok {
+		return nil, notInteger("tr")
 	}
-	q.formatParameters(v)
+	if f := formats[q.format]; f.whole {
+		q.start, q.num, q.desc = 0, math.MaxInt, false
+	}
+	if err := q.formatParameters(v); err != nil {
+		return nil, err
+	}
 	return q, nil
 }
 
-func (q *query) formatParameters(v url.Values) {
-	q.sum, q.stripPort, q.dropMixed, q.noSlash = v.Has("sum"), v.Has("sp"), v.Has("di"), v.Has("nsl")
+func notInteger(name string) error {
+	return &badQuery{http.StatusInternalServerError, "Internal error: " + name + " should be an integer"}
+}
+
+// flag reads a parameter that is 0 or another integer; not ok if it is none.
+func flag(v url.Values, name string, def bool) (on, ok bool) {
+	text, given := first(v, name)
+	if !given {
+		return def, true
+	}
+	n, ok := parseInt(text)
+	return n != 0, ok
+}
+
+// formatParameters reads what the format uses and nothing else, so that requests
+// for one body have one key.
+func (q *query) formatParameters(v url.Values) error {
+	switch q.format {
+	case "":
+		q.sum = v.Has("sum")
+		q.translate = q.translate && !q.sum
+	case "csv":
+		return q.csvParameters(v)
+	case "mwg":
+		q.listType = firstOr(v, "t", "string")
+		q.translate = q.translate || q.listType == "ip"
+	case "panosurl":
+		q.translate = false
+		q.stripPort, q.dropMixed, q.noSlash = v.Has("sp"), v.Has("di"), v.Has("nsl")
+	case "bluecoat":
+		q.translate = false
+		q.category, q.defaults = firstOr(v, "ca", "bc_category"), v["cd"]
+	case "carbonblack":
+		q.translate = false
+		q.title, q.score = firstOr(v, "rt", reportTitle), 100
+		if n, ok := parseInt(firstOr(v, "rs", "")); ok {
+			q.score = n
+		}
+	}
+	return nil
+}
+
+func (q *query) csvParameters(v url.Values) error {
 	for _, f := range v["f"] {
 		if i := strings.LastIndexByte(f, '|'); i >= 0 {
 			q.fields = append(q.fields, field{f[:i], f[i+1:]})
@@ -98,27 +133,14 @@ func (q *query) formatParameters(v url.Values) {
 	if q.fields == nil {
 		q.fields = []field{{"indicator", "indicator"}}
 	}
-	if t, given := first(v, "t"); given {
-		q.listType = t
+	var ok bool
+	if q.header, ok = flag(v, "h", true); !ok {
+		return notInteger("h")
 	}
-	if c, given := first(v, "ca"); given {
-		q.category = c
+	if q.mark, ok = flag(v, "ubom", false); !ok {
+		return notInteger("ubom")
 	}
-	q.defaults = v["cd"]
-	if t, given := first(v, "rt"); given {
-		q.title = t
-	}
-	if s, given := first(v, "rs"); given {
-		if n, ok := parseInt(s); ok {
-			q.score = n
-		}
-	}
-	if q.format == "mwg" && q.listType == "ip" {
-		q.translate = true
-	}
-	if q.format == "" && q.sum {
-		q.translate = false
-	}
+	return nil
 }
 
 // key names the body that q asks for: two requests with one key get one body.
@@ -129,6 +151,13 @@ func first(v url.Values, name string) (string, bool) {
 		return all[0], true
 	}
 	return "", false
+}
+
+func firstOr(v url.Values, name, def string) string {
+	if s, given := first(v, name); given {
+		return s
+	}
+	return def
 }
 
 // parseInt reads an integer as MineMeld does: spaces around and a sign are fine.
