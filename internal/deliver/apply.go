@@ -1,0 +1,490 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/internal/deliver/guard"
+	"github.com/remeld/remeld/internal/deliver/ledger"
+	"github.com/remeld/remeld/internal/deliver/reason"
+	"github.com/remeld/remeld/sdk"
+)
+
+// ApplyOptions says who applies and who watches.
+type ApplyOptions struct {
+	// By names the person; "" is the automatic loop. A person's apply approves the
+	// first plan and tries a stopped destination again.
+	By string
+	// Progress is called after every call, from the applying goroutine.
+	Progress func(Progress)
+	// Only limits the apply to these identities.
+	Only map[string]bool
+}
+
+// Progress is how far an apply is.
+type Progress struct {
+	Done, Total int
+	Counts      map[Action]int
+}
+
+// Skip is an item that was not applied, and why.
+type Skip struct {
+	Domain   string `json:"domain"`
+	Identity string `json:"identity"`
+	Why      string `json:"why"`
+}
+
+// Result is what an apply did.
+type Result struct {
+	ID     string         `json:"id"`
+	Plan   string         `json:"plan"`
+	Counts map[Action]int `json:"counts"` // objects changed at the tenant or in the ledger
+	Calls  int            `json:"calls"`
+	// Rejected are parked with the service's reason.
+	Rejected []Skip `json:"rejected,omitempty"`
+	// Skipped were changed since the plan was made, or may not be sent any more.
+	Skipped []Skip `json:"skipped,omitempty"`
+	// Left is the number of items that go on with a later apply; Why says why.
+	Left int      `json:"left"`
+	Why  []string `json:"why,omitempty"`
+}
+
+// Partial: not everything was done (exit code 3).
+func (r *Result) Partial() bool { return r.Left > 0 || len(r.Skipped) > 0 || len(r.Why) > 0 }
+
+// applier is one running apply.
+type applier struct {
+	m      *Manager
+	g      *group
+	sites  []*site
+	by     map[string]*site
+	judges map[string][]*judge // by node
+	hand   map[string][]*indicator.Record
+	plan   *Plan
+	opts   ApplyOptions
+	res    *Result
+	total  int
+	done   int
+	strike strikes
+	// full: a capacity answer ended creations in this apply.
+	full bool
+	off  map[string]error // domains that take no more calls in this apply
+}
+
+// PlanExpiredError and friends refuse a plan whole.
+var (
+	ErrPlanExpired = errors.New("the plan is older than its life; make a new one")
+	ErrPlanConfig  = errors.New("the destination's configuration changed since the plan was made; make a new one")
+	ErrUnapproved  = errors.New("nobody has approved the first plan of this destination")
+)
+
+// Apply makes a plan so, and nothing else. Items whose base or desired content
+// changed since, or that may not be sent any more, are skipped and reported
+// (SEMANTICS D16). The error is about the apply as a whole; what could not be done
+// now is in the result.
+func (m *Manager) Apply(ctx context.Context, p *Plan, opts ApplyOptions) (*Result, error) {
+	g, err := m.groupOf(p.Group)
+	if err != nil {
+		return nil, err
+	}
+	g.busy.Lock()
+	defer g.busy.Unlock()
+	if err := m.acceptable(ctx, g, p, opts); err != nil {
+		return nil, err
+	}
+	sites, err := m.sites(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	a := &applier{m: m, g: g, sites: sites, by: map[string]*site{}, judges: map[string][]*judge{}, plan: p, opts: opts, off: map[string]error{},
+		res: &Result{ID: newID("apply", m.deps.Clock.Now()), Plan: p.ID, Counts: map[Action]int{}}}
+	if a.hand, err = m.blocks(ctx); err != nil {
+		return nil, err
+	}
+	return a.res, a.run(ctx)
+}
+
+func (m *Manager) acceptable(ctx context.Context, g *group, p *Plan, opts ApplyOptions) error {
+	now := m.deps.Clock.Now()
+	if !now.Before(p.Expires) || now.Before(p.Made.Add(-jumpLimit)) {
+		return fmt.Errorf("plan %s: %w", p.ID, ErrPlanExpired)
+	}
+	for _, d := range g.dests {
+		if v, ok := p.Config[d.Node]; !ok || v != d.ConfigVersion {
+			return fmt.Errorf("plan %s, node %s: %w", p.ID, d.Node, ErrPlanConfig)
+		}
+	}
+	first, err := m.first(ctx, g)
+	if err != nil || !first {
+		return err
+	}
+	if opts.By == "" {
+		return fmt.Errorf("plan %s: %w", p.ID, ErrUnapproved)
+	}
+	return m.approvePlan(ctx, g, p, Approval{ID: p.ID, By: opts.By, Reason: "applied by hand", At: now, Until: p.Expires})
+}
+
+func (a *applier) run(ctx context.Context) error {
+	for i, d := range a.g.dests {
+		s := a.site(d)
+		a.judges[d.Node] = append(a.judges[d.Node], newJudge(d, i, s.now))
+	}
+	for _, s := range a.sites {
+		if err := a.m.prepareSite(ctx, s, PlanOptions{Person: a.opts.By != ""}); err != nil {
+			if fatal(err) || errors.Is(err, ledger.ErrStore) || ctx.Err() != nil {
+				if err := a.shut(ctx, s, err); err != nil {
+					return err
+				}
+				continue
+			}
+			a.why(err.Error())
+		}
+	}
+	items := a.items()
+	a.total = len(items)
+	for _, step := range a.steps(items) {
+		if err := step(ctx); err != nil {
+			a.res.Left = a.total - a.done
+			return err
+		}
+	}
+	a.res.Left = a.total - a.done
+	return nil
+}
+
+func (a *applier) site(d *Destination) *site {
+	domain := d.Target.Info().Domain
+	if s := a.by[domain]; s != nil {
+		return s
+	}
+	for _, s := range a.sites {
+		a.by[s.domain] = s
+	}
+	return a.by[domain]
+}
+
+func (a *applier) items() []*Item {
+	var out []*Item
+	for _, it := range a.plan.Items {
+		if it.Action == Frozen || it.Action == Adopt || a.opts.Only != nil && !a.opts.Only[it.Identity] {
+			continue
+		}
+		out = append(out, it)
+	}
+	return out
+}
+
+// steps is the order of an apply (SEMANTICS D12): what touches only the ledger,
+// emergency withdrawals, due renewals by deadline, and the rest such that slots
+// are free before they are needed.
+func (a *applier) steps(items []*Item) []func(context.Context) error {
+	pick := func(take func(*Item) bool) []*Item {
+		var out []*Item
+		for _, it := range items {
+			if take(it) {
+				out = append(out, it)
+			}
+		}
+		return out
+	}
+	urgent := func(it *Item) bool { return it.Action == Delete && it.Reason.Protective() }
+	renewals := pick(func(it *Item) bool { return it.Action == Renew })
+	slices.SortStableFunc(renewals, func(x, y *Item) int { return x.Expires.Compare(y.Expires) })
+	creates := pick(func(it *Item) bool { return it.Action == Create })
+	slices.SortStableFunc(creates, byRank)
+	notes := pick(func(it *Item) bool { return it.Action == Note || it.Action == Gone })
+	urgents, updates := pick(urgent), pick(func(it *Item) bool { return it.Action == Update })
+	deletes := pick(func(it *Item) bool { return it.Action == Delete && !urgent(it) })
+	swaps := pick(func(it *Item) bool { return it.Action == Replace })
+	return []func(context.Context) error{
+		func(ctx context.Context) error { return a.notes(ctx, notes) },
+		func(ctx context.Context) error { return a.send(ctx, sdk.OpDelete, urgents) },
+		func(ctx context.Context) error { return a.send(ctx, sdk.OpUpsert, renewals) },
+		func(ctx context.Context) error { return a.send(ctx, sdk.OpUpsert, updates) },
+		func(ctx context.Context) error { return a.send(ctx, sdk.OpDelete, deletes) },
+		func(ctx context.Context) error { return a.replace(ctx, swaps) },
+		func(ctx context.Context) error { return a.send(ctx, sdk.OpUpsert, creates) },
+	}
+}
+
+// notes commits what changes the ledger alone.
+func (a *applier) notes(ctx context.Context, items []*Item) error {
+	for _, s := range a.sites {
+		c := s.book.Begin()
+		n := 0
+		for _, it := range items {
+			r := s.book.Rows[it.Identity]
+			if it.Domain != s.domain || r == nil {
+				continue
+			}
+			a.done++
+			if r.Base != it.Base {
+				a.skip(it, "the ledger row changed since the plan was made")
+				continue
+			}
+			n++
+			a.res.Counts[it.Action]++
+			if it.Action == Gone {
+				c.Undo(a.res.ID, it.Identity, r, nil)
+				c.Drop(it.Identity, time.Time{})
+				continue
+			}
+			next := *r
+			next.Contributors = contributors(it.Wants)
+			c.Put(next, nil)
+		}
+		if n == 0 {
+			continue
+		}
+		if err := s.book.Commit(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func contributors(wants []Want) []ledger.Contributor {
+	out := make([]ledger.Contributor, len(wants))
+	for i, w := range wants {
+		out[i] = ledger.Contributor{Node: w.Node, Indicator: w.Indicator, Sources: w.Sources}
+	}
+	return out
+}
+
+func (a *applier) skip(it *Item, why string) {
+	a.res.Skipped = append(a.res.Skipped, Skip{Domain: it.Domain, Identity: it.Identity, Why: why})
+}
+
+func (a *applier) why(text string) {
+	if !slices.Contains(a.res.Why, text) {
+		a.res.Why = append(a.res.Why, text)
+	}
+}
+
+// shut keeps a domain from further calls in this apply; the error is returned when
+// nothing at all can go on.
+func (a *applier) shut(ctx context.Context, s *site, err error) error {
+	if ctx.Err() != nil || errors.Is(err, ledger.ErrStore) {
+		return err
+	}
+	a.off[s.domain] = err
+	a.why(err.Error())
+	return nil
+}
+
+// chunk is what goes into one call: one target, one operation.
+type chunk struct {
+	site   *site
+	target sdk.Target
+	op     sdk.OpName
+	items  []*Item
+}
+
+// chunks splits items by target in their order. Deletions of a domain all go
+// through its first login.
+func (a *applier) chunks(op sdk.OpName, items []*Item) []*chunk {
+	var out []*chunk
+	open := map[sdk.Target]*chunk{}
+	for _, it := range items {
+		s := a.by[it.Domain]
+		target := s.target
+		if op == sdk.OpUpsert && len(it.Wants) > 0 {
+			for _, d := range s.dests {
+				if d.Node == it.Wants[0].Node {
+					target = d.Target
+				}
+			}
+		}
+		c := open[target]
+		if c == nil || len(c.items) >= max(target.Info().Ops[op].Batch, 1) {
+			c = &chunk{site: s, target: target, op: op}
+			open[target] = c
+			out = append(out, c)
+		}
+		c.items = append(c.items, it)
+	}
+	return out
+}
+
+// send makes the calls for items, in order.
+func (a *applier) send(ctx context.Context, op sdk.OpName, items []*Item) error {
+	for _, c := range a.chunks(op, items) {
+		if _, err := a.sendChunk(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sendChunk checks every item once more, sends what is left and returns the
+// identities the service accepted.
+func (a *applier) sendChunk(ctx context.Context, c *chunk) (accepted map[string]bool, err error) {
+	accepted = map[string]bool{}
+	if a.off[c.site.domain] != nil {
+		return accepted, nil
+	}
+	a.m.refresh(c.site)
+	b := &batch{site: c.site, target: c.target, op: c.op, accepted: accepted}
+	room := a.room(c.site)
+	for _, it := range c.items {
+		bi, why, err := a.check(ctx, c, it)
+		switch {
+		case err != nil:
+			return accepted, err
+		case why != "":
+			a.skip(it, why)
+			a.done++
+		case bi.verb == ledger.Create && !a.takeSlot(it, &room):
+			a.why("no slot is free for some creations; the next plan decides who gets the next one")
+		default:
+			b.items = append(b.items, bi)
+		}
+	}
+	if len(b.items) == 0 {
+		return accepted, nil
+	}
+	if err := a.bodies(ctx, b); err != nil {
+		return accepted, err
+	}
+	err = a.deliver(ctx, b)
+	if err != nil {
+		err = a.shut(ctx, c.site, err)
+	}
+	a.progress()
+	return accepted, err
+}
+
+func (a *applier) progress() {
+	if a.opts.Progress != nil {
+		a.opts.Progress(Progress{Done: a.done, Total: a.total, Counts: a.res.Counts})
+	}
+}
+
+// room is the number of free slots right now, -1 for no limit.
+func (a *applier) room(*site) int {
+	taken := 0
+	for _, s := range a.sites {
+		taken += s.book.Present()
+		for id := range s.book.InDoubt() {
+			if r := s.book.Rows[id]; r == nil || !r.Present() {
+				taken++
+			}
+		}
+	}
+	limit, _ := budget(a.sites, taken, false)
+	if limit < 0 {
+		return -1
+	}
+	return limit - taken
+}
+
+// takeSlot reserves a slot for a creation; an ad hoc block may use the reserve.
+func (a *applier) takeSlot(it *Item, room *int) bool {
+	if a.full {
+		return false
+	}
+	if *room < 0 && a.unlimited() {
+		return true
+	}
+	extra := 0
+	if it.Rank.Hand() {
+		for _, s := range a.sites {
+			extra = max(extra, s.info.Reserve)
+		}
+	}
+	if *room+extra <= 0 {
+		return false
+	}
+	*room--
+	return true
+}
+
+func (a *applier) unlimited() bool {
+	limit, _ := budget(a.sites, 0, false)
+	return limit < 0
+}
+
+// pairsAtFull is how many replacements go at once when no slot is free: few, so
+// that each is gone from the tenant for two calls only (SEMANTICS D14).
+const pairsAtFull = 20
+
+// replace makes the new object first where a slot is free, and deletes the old one
+// once the new one is there. At a full budget it deletes a few and creates them at
+// once.
+func (a *applier) replace(ctx context.Context, items []*Item) error {
+	remove := map[string]*Item{}
+	var creates []*Item
+	for _, it := range items {
+		if it.Desired == "" {
+			remove[it.Domain+"\x00"+it.Identity] = it
+		} else {
+			creates = append(creates, it)
+		}
+	}
+	for len(creates) > 0 {
+		s := a.by[creates[0].Domain]
+		room := a.room(s)
+		n := min(pairsAtFull, len(creates))
+		first, then := sdk.OpDelete, sdk.OpUpsert
+		if room != 0 {
+			first, then = sdk.OpUpsert, sdk.OpDelete
+			if n = len(creates); room > 0 {
+				n = min(room, n)
+			}
+			n = min(n, max(s.info.Ops[sdk.OpUpsert].Batch, 1))
+		}
+		batch := creates[:n]
+		creates = creates[n:]
+		if err := a.halves(ctx, batch, remove, first, then); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *applier) halves(ctx context.Context, creates []*Item, remove map[string]*Item, first, then sdk.OpName) error {
+	side := func(op sdk.OpName, only map[string]bool) []*Item {
+		var out []*Item
+		for _, it := range creates {
+			half := it
+			if op == sdk.OpDelete {
+				half = remove[it.Domain+"\x00"+it.Pair]
+			}
+			if half != nil && (only == nil || only[half.Pair]) {
+				out = append(out, half)
+			}
+		}
+		return out
+	}
+	accepted := map[string]bool{}
+	for _, c := range a.chunks(first, side(first, nil)) {
+		ok, err := a.sendChunk(ctx, c)
+		if err != nil {
+			return err
+		}
+		for id := range ok {
+			accepted[id] = true
+		}
+	}
+	return a.send(ctx, then, side(then, accepted))
+}
+
+// counted adds what was done to the guards' window, in the same commit.
+func (a *applier) counted(c *ledger.Change, s *site, items []*Item) error {
+	done := guard.Counts{}
+	for _, it := range items {
+		tally(done, it)
+		if it.Action == Delete && it.Reason == reason.Quota {
+			done[guard.Key{Class: guard.Swap}]++
+		}
+	}
+	if len(done) == 0 {
+		return nil
+	}
+	s.window.Done(a.m.deps.Clock.Now(), done, s.live())
+	return writeDoc(c, guardSpace, s.domain, s.window)
+}

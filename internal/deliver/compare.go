@@ -1,0 +1,344 @@
+package deliver
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/internal/deliver/ledger"
+	"github.com/remeld/remeld/internal/deliver/reason"
+	"github.com/remeld/remeld/sdk"
+)
+
+// scoreStep is the move of a score that is a change worth a write (SEMANTICS D10).
+const scoreStep = 10
+
+// compare fills the plan with what to do about every object that is wanted or
+// known. The order of items is stable: by domain, then identity.
+func (p *planner) compare(ctx context.Context) error {
+	for _, s := range p.sites {
+		for _, id := range slices.Sorted(maps.Keys(p.wanted[s.domain])) {
+			p.plan.Items = append(p.plan.Items, p.wantedItems(s, p.wanted[s.domain][id])...)
+		}
+		for _, id := range slices.Sorted(maps.Keys(s.book.Rows)) {
+			if p.wanted[s.domain][id] != nil {
+				continue
+			}
+			it, err := p.unwanted(ctx, s, s.book.Rows[id])
+			if err != nil {
+				return err
+			}
+			if it != nil {
+				p.plan.Items = append(p.plan.Items, it)
+			}
+		}
+		p.adoptable(s)
+		p.pair(s)
+	}
+	return nil
+}
+
+func (p *planner) item(s *site, w *want, action Action) *Item {
+	it := &Item{Domain: s.domain, Action: action, Identity: w.object.Identity, Slot: w.object.Slot, Wants: w.wants,
+		Desired: desiredHash(w.object), Rank: w.rank, record: w.record}
+	if r := s.book.Rows[it.Identity]; r != nil {
+		it.Base, it.Expires = r.Base, r.Expires
+	}
+	return it
+}
+
+func (p *planner) freeze(s *site, w *want, code reason.Code) []*Item {
+	it := p.item(s, w, Frozen)
+	it.Reason = code
+	return []*Item{it}
+}
+
+// wantedItems says what an object that is wanted needs; nothing means keep.
+func (p *planner) wantedItems(s *site, w *want) []*Item {
+	r := s.book.Rows[w.object.Identity]
+	switch {
+	case s.doubt[w.object.Identity]:
+		return p.freeze(s, w, reason.InDoubt)
+	case r == nil, r.State == ledger.Rejected && r.RemoteID == "":
+		return p.create(s, w, r)
+	case r.State == ledger.Missing || r.State == ledger.Edited:
+		return p.byHand(s, w, r)
+	case r.State == ledger.Touched:
+		return p.freeze(s, w, reason.ForeignTouched)
+	case r.RetryAt.After(p.now):
+		return p.freeze(s, w, reason.Later)
+	case r.State == ledger.Rejected && r.BodyHash == bodyHash(w.object):
+		return p.freeze(s, w, reason.Rejected)
+	case s.lapsed(r):
+		if p.dests[w.node].RenewOnChange && !changed(r, w.object) {
+			return nil
+		}
+		return p.create(s, w, r)
+	case changed(r, w.object):
+		return []*Item{p.item(s, w, Update)}
+	case !p.dests[w.node].RenewOnChange && p.due(s, r, w):
+		return []*Item{p.item(s, w, Renew)}
+	}
+	p.plan.Keep++
+	if !sameWants(r.Contributors, w.wants) {
+		return []*Item{p.item(s, w, Note)}
+	}
+	return nil
+}
+
+func (p *planner) create(s *site, w *want, r *ledger.Row) []*Item {
+	if id, ok := s.seen.unknown[w.object.Identity]; ok {
+		it := p.item(s, w, Adopt)
+		it.Reason = reason.UnknownOwn.With(id)
+		return []*Item{it}
+	}
+	if r != nil && r.RetryAt.After(p.now) {
+		return p.freeze(s, w, reason.Later)
+	}
+	if s.list == nil {
+		return p.freeze(s, w, reason.NoListing)
+	}
+	if !p.allowOK {
+		return p.freeze(s, w, reason.AllowNotReady)
+	}
+	it := p.item(s, w, Create)
+	it.Lifted, it.Reason = p.lifted[s.domain].by(w.record)
+	return []*Item{it}
+}
+
+func (p *planner) byHand(s *site, w *want, r *ledger.Row) []*Item {
+	if !p.restores(r) {
+		return p.freeze(s, w, reason.ChangedByHand)
+	}
+	if r.State == ledger.Missing {
+		return p.create(s, w, r)
+	}
+	return []*Item{p.item(s, w, Update)}
+}
+
+// changed: the content differs, or the score moved by a step since it was sent.
+func changed(r *ledger.Row, o *sdk.Object) bool {
+	if r.Hash != o.Hash {
+		return true
+	}
+	was, knew := r.Score.Get()
+	is, knows := o.Score.Get()
+	return knew != knows || knew && max(was-is, is-was) >= scoreStep
+}
+
+// due: a quarter of life is left, minus a jitter of up to a sixteenth of life that
+// belongs to the object, so that what was sent together is not due together. An
+// object that may not live longer than it does is never due (SEMANTICS D15).
+func (p *planner) due(s *site, r *ledger.Row, w *want) bool {
+	if r.Expires.IsZero() {
+		return false
+	}
+	at := renewalAt(r, s.book.Meta.Offset())
+	return !s.now.Before(at) && s.expiry(w.object, w.record.Attrs.ValidUntil).After(r.Expires)
+}
+
+func renewalAt(r *ledger.Row, offset time.Duration) time.Time {
+	life := r.Expires.Sub(r.Sent.Add(offset))
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(r.Identity)) // never fails
+	jitter := time.Duration(float64(life) / 16 * float64(h.Sum32()) / (1 << 32))
+	return r.Expires.Add(-life/4 - jitter)
+}
+
+// expiry is when an object written now would end, in service time, to the second.
+func (s *site) expiry(o *sdk.Object, validUntil time.Time) time.Time {
+	life, ok := s.info.Expiry[o.Indicator.Kind]
+	if !ok {
+		life = defaultLife
+	}
+	at := s.now.Add(life)
+	if !validUntil.IsZero() && validUntil.Before(at) {
+		at = validUntil
+	}
+	return at.Truncate(time.Second)
+}
+
+const defaultLife = 30 * 24 * time.Hour
+
+// unwanted says what becomes of a row nobody wants; nil means it is already gone
+// and forgotten elsewhere.
+func (p *planner) unwanted(ctx context.Context, s *site, r *ledger.Row) (*Item, error) {
+	it := &Item{Domain: s.domain, Action: Delete, Identity: r.Identity, Slot: r.Slot, Base: r.Base, Expires: r.Expires, Wants: wantsOf(r)}
+	code, err := p.cause(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	it.Reason = code
+	freeze := func(code reason.Code) (*Item, error) {
+		it.Action, it.Reason = Frozen, code
+		return it, nil
+	}
+	switch {
+	case s.doubt[r.Identity]:
+		return freeze(reason.InDoubt)
+	case !r.Present() || s.lapsed(r):
+		it.Action = Gone
+	case r.State == ledger.Touched:
+		return freeze(reason.ForeignTouched)
+	case r.State == ledger.Edited && !code.Protective():
+		return freeze(reason.ChangedByHand)
+	case code.Class() == reason.Frozen:
+		return freeze(code)
+	case !p.settled && !code.Protective():
+		return freeze(reason.Unsettled)
+	}
+	return it, nil
+}
+
+// cause is why nobody wants the row: of its contributors' reasons a protective one
+// first. A contributor that is not read any more is asked about upstream.
+func (p *planner) cause(ctx context.Context, r *ledger.Row) (reason.Code, error) {
+	found := reason.Code("")
+	for _, c := range r.Contributors {
+		code := p.why[nodeKey{p.nodeIndex(c.Node), c.Indicator}]
+		if code == "" {
+			var err error
+			if code, err = p.left(ctx, c); err != nil {
+				return "", err
+			}
+		}
+		if found == "" || code.Protective() && !found.Protective() {
+			found = code
+		}
+	}
+	if found == "" {
+		found = reason.Withdrawn
+	}
+	return found, nil
+}
+
+func (p *planner) left(ctx context.Context, c ledger.Contributor) (reason.Code, error) {
+	if p.byHandBlock(c) {
+		return reason.Unblocked, nil
+	}
+	causer, ok := p.up.(Causer)
+	if !ok {
+		return reason.Withdrawn, nil
+	}
+	code, err := causer.Cause(ctx, c.Node, c.Indicator)
+	if code == "" {
+		code = reason.Withdrawn
+	}
+	return code, err
+}
+
+func (p *planner) byHandBlock(c ledger.Contributor) bool {
+	return slices.Contains(c.Sources, blockSource)
+}
+
+func (p *planner) nodeIndex(node string) int {
+	return slices.IndexFunc(p.dests, func(d *Destination) bool { return d.Node == node })
+}
+
+// adoptable lists rows with our mark that the ledger does not know and nobody
+// wants.
+func (p *planner) adoptable(s *site) {
+	for _, identity := range slices.Sorted(maps.Keys(s.seen.unknown)) {
+		if p.wanted[s.domain][identity] == nil && s.book.Rows[identity] == nil {
+			p.plan.Items = append(p.plan.Items, &Item{Domain: s.domain, Action: Adopt, Identity: identity,
+				Reason: reason.UnknownOwn.With(s.seen.unknown[identity])})
+		}
+	}
+}
+
+// pair ties the deletion and the creation of one slot together: a replacement
+// (SEMANTICS D14). A refused replacement keeps the old object.
+func (p *planner) pair(s *site) {
+	incoming := map[string]*Item{}
+	for _, it := range p.plan.Items {
+		if it.Domain == s.domain && it.Desired != "" && (it.Action == Create || it.Action == Frozen) {
+			incoming[it.Slot] = it
+		}
+	}
+	for _, it := range p.plan.Items {
+		if it.Domain != s.domain || it.Action != Delete {
+			continue
+		}
+		in := incoming[it.Slot]
+		switch {
+		case in == nil:
+			if p.refusedSlot(s, it) {
+				it.Action, it.Reason = Frozen, reason.ReplacementStuck
+			}
+		case in.Action == Frozen:
+			it.Action, it.Reason = Frozen, in.Reason
+		default:
+			it.Action, it.Pair = Replace, in.Identity
+			in.Action, in.Pair = Replace, it.Identity
+		}
+	}
+}
+
+// refusedSlot: the service refused for good the object that should take the
+// place of this one, though the record still passes every rule.
+func (p *planner) refusedSlot(s *site, it *Item) bool {
+	if it.Reason.Protective() {
+		return false
+	}
+	for _, r := range s.book.Rows {
+		if r.Slot == it.Slot && r.State == ledger.Rejected && r.RemoteID == "" {
+			for _, c := range r.Contributors {
+				if p.refused[nodeKey{p.nodeIndex(c.Node), c.Indicator}] == reason.Rejected {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func wantsOf(r *ledger.Row) []Want {
+	out := make([]Want, len(r.Contributors))
+	for i, c := range r.Contributors {
+		out[i] = Want{Node: c.Node, Indicator: c.Indicator, Sources: c.Sources}
+	}
+	return out
+}
+
+func sameWants(a []ledger.Contributor, b []Want) bool {
+	return slices.EqualFunc(a, b, func(c ledger.Contributor, w Want) bool {
+		return c.Node == w.Node && c.Indicator == w.Indicator && slices.Equal(c.Sources, w.Sources)
+	})
+}
+
+// desiredHash names the wanted content, score included.
+func desiredHash(o *sdk.Object) string {
+	n, _ := o.Score.Get()
+	return o.Hash + "/" + strconv.Itoa(n)
+}
+
+// bodyHash names the exact body: what was refused for good is refused until it
+// changes (SEMANTICS D13).
+func bodyHash(o *sdk.Object) string {
+	sum := sha256.Sum256(o.Body)
+	return hex.EncodeToString(sum[:12])
+}
+
+// holdersOf are the indicators with an object at a site.
+func holdersOf(sites []*site) map[indicator.Indicator]time.Time {
+	m := map[indicator.Indicator]time.Time{}
+	for _, s := range sites {
+		for _, r := range s.book.Rows {
+			if !r.Present() && r.State != ledger.Missing {
+				continue
+			}
+			for _, c := range r.Contributors {
+				if at, ok := m[c.Indicator]; !ok || r.Created.Before(at) {
+					m[c.Indicator] = r.Created
+				}
+			}
+		}
+	}
+	return m
+}

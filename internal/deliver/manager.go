@@ -1,0 +1,173 @@
+package deliver
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/remeld/remeld/internal/deliver/ledger"
+	"github.com/remeld/remeld/internal/deliver/pace"
+	"github.com/remeld/remeld/internal/store"
+	"github.com/remeld/remeld/sdk"
+)
+
+// Deps is what a Manager works with.
+type Deps struct {
+	Store      store.Store
+	Clock      sdk.Clock
+	Log        *slog.Logger
+	Conditions Conditions
+	Upstream   Upstream
+	Owner      string // this store's owner mark
+	Settings   Settings
+	// Lifted is told that a person approved what list uncovered for a node, so that
+	// the mark on the records can go; nil is nobody.
+	Lifted func(ctx context.Context, node, list string) error
+}
+
+// Manager plans and applies for all destinations. Safe for concurrent use: each
+// quota domain is applied by one caller at a time.
+type Manager struct {
+	deps Deps
+	set  Settings
+	pace *pace.Log
+
+	mu     sync.Mutex
+	dests  []*Destination
+	groups map[string]*group
+	fences map[string]store.Fence
+	lists  map[string]*listing // last complete listing by domain
+	plans  map[string]*Plan    // planned here and not saved; the last few
+	kick   chan struct{}
+}
+
+// group is everything aimed at one quota domain.
+type group struct {
+	name  string
+	dests []*Destination
+	busy  sync.Mutex // held while applying or resolving
+	run   runState
+}
+
+// Open makes a Manager and rebuilds the rate windows from the stored calls.
+func Open(ctx context.Context, deps Deps) (*Manager, error) {
+	if deps.Log == nil {
+		deps.Log = slog.New(slog.DiscardHandler)
+	}
+	m := &Manager{deps: deps, set: deps.Settings.withDefaults(), pace: pace.New(deps.Clock), groups: map[string]*group{},
+		fences: map[string]store.Fence{}, lists: map[string]*listing{}, plans: map[string]*Plan{}, kick: make(chan struct{}, 1)}
+	v, err := deps.Store.View()
+	if err != nil {
+		return nil, fmt.Errorf("rebuild the rate windows: %w", err)
+	}
+	defer v.Close()
+	err = ledger.Calls(ctx, v, func(rate string, attempts []time.Time) { m.pace.Record(rate, attempts...) })
+	if err != nil {
+		return nil, fmt.Errorf("rebuild the rate windows: %w", err)
+	}
+	return m, nil
+}
+
+// Configure sets the destinations. A running apply ends with those it began with.
+// A node may be aimed at several tenants; one Domain may have several nodes.
+func (m *Manager) Configure(_ context.Context, dests []Destination) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old := m.groups
+	m.groups, m.dests = map[string]*group{}, nil
+	for i := range dests {
+		d := dests[i]
+		if d.Guards == (guardLimits{}) {
+			d.Guards = defaultLimits()
+		}
+		m.dests = append(m.dests, &d)
+		name := quotaOf(d.Target.Info())
+		g := m.groups[name]
+		if g == nil {
+			g = &group{name: name}
+			if was := old[name]; was != nil {
+				g = &group{name: name, run: was.run}
+			}
+			m.groups[name] = g
+		}
+		g.dests = append(g.dests, &d)
+	}
+	m.poke()
+	return nil
+}
+
+func quotaOf(info sdk.TargetInfo) string {
+	if info.Quota != "" {
+		return info.Quota
+	}
+	return info.Domain
+}
+
+// poke makes the loop look at once.
+func (m *Manager) poke() {
+	select {
+	case m.kick <- struct{}{}:
+	default:
+	}
+}
+
+// groupOf finds the group of a node or of a destination or quota domain.
+func (m *Manager) groupOf(name string) (*group, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if g := m.groups[name]; g != nil {
+		return g, nil
+	}
+	var names []string
+	for _, d := range m.dests {
+		if d.Node == name || d.Target.Info().Domain == name {
+			return m.groups[quotaOf(d.Target.Info())], nil
+		}
+		names = append(names, d.Node)
+	}
+	slices.Sort(names)
+	return nil, fmt.Errorf("no destination %q: the destinations are %v", name, slices.Compact(names))
+}
+
+// groupsSorted lists the groups by name.
+func (m *Manager) groupsSorted() []*group {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := make([]*group, 0, len(m.groups))
+	for _, g := range m.groups {
+		out = append(out, g)
+	}
+	slices.SortFunc(out, func(a, b *group) int {
+		if a.name < b.name {
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+// fence is the right to write a domain, acquired once for this Manager.
+func (m *Manager) fence(ctx context.Context, domain string) (store.Fence, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if f, ok := m.fences[domain]; ok {
+		return f, nil
+	}
+	f, err := m.deps.Store.Acquire(ctx, "deliver/"+domain)
+	if err != nil {
+		return f, fmt.Errorf("become the writer of %s: %w", domain, err)
+	}
+	m.fences[domain] = f
+	return f, nil
+}
+
+func newID(prefix string, now time.Time) string {
+	var b [4]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return prefix + "-" + now.UTC().Format("20060102-150405") + "-" + hex.EncodeToString(b[:])
+}

@@ -1,0 +1,96 @@
+package deliver
+
+import (
+	"time"
+
+	"github.com/remeld/remeld/internal/deliver/guard"
+	"github.com/remeld/remeld/internal/deliver/ledger"
+	"github.com/remeld/remeld/internal/deliver/reason"
+	"github.com/remeld/remeld/sdk"
+)
+
+// site is one destination domain of a group while it is planned or applied.
+type site struct {
+	domain string
+	info   sdk.TargetInfo
+	target sdk.Target // of the first node aimed at it
+	book   *ledger.Book
+	list   *listing // nil: none young enough
+	seen   view
+	doubt  map[string]bool
+	window *guard.Window
+	limits guard.Limits
+	owner  owner
+	// now is service time; sure says that it was heard from the service lately.
+	now  time.Time
+	sure bool
+	// nodes aimed at this domain, in order.
+	dests []*Destination
+}
+
+// budget is the number of objects the group may have at the tenant (SEMANTICS D8):
+// min(capacity − reserve, capacity − foreign), less what a full answer taught.
+// Foreign growth stops creations and does not evict: rows that are present stay
+// within it. 0 capacity is no limit (-1). hand adds the reserve.
+func budget(sites []*site, present int, hand bool) (limit, foreign int) {
+	capacity, reserve, learned := 0, 0, -1
+	for _, s := range sites {
+		if s.info.Capacity > 0 && (capacity == 0 || s.info.Capacity < capacity) {
+			capacity = s.info.Capacity
+		}
+		reserve = max(reserve, s.info.Reserve)
+		foreign += s.seen.foreign
+		if !s.book.Meta.LearnedAt.IsZero() {
+			learned = max(learned, 0) + s.book.Meta.Learned
+		}
+	}
+	if capacity == 0 {
+		return -1, foreign
+	}
+	own := capacity - reserve
+	if hand {
+		own = capacity
+	}
+	room := max(capacity-foreign, 0)
+	if learned >= 0 {
+		room = min(room, learned)
+	}
+	return max(min(own, max(room, present)), 0), foreign
+}
+
+// live counts present rows, by source for the guards.
+func (s *site) live() guard.Live {
+	l := guard.Live{}
+	for _, r := range s.book.Rows {
+		if !r.Present() {
+			continue
+		}
+		l[""]++
+		for _, src := range r.Sources() {
+			l[src]++
+		}
+	}
+	return l
+}
+
+// lapsed: the object ended at the tenant by itself; only a fresh service time may
+// say so (SEMANTICS E16).
+func (s *site) lapsed(r *ledger.Row) bool {
+	return s.sure && r.Present() && !r.Expires.IsZero() && !r.Expires.After(s.now)
+}
+
+// refusedCreate: the object is parked because the service refused this very body.
+func refusedCreate(r *ledger.Row, o *sdk.Object) bool {
+	return r != nil && r.State == ledger.Rejected && r.BodyHash == bodyHash(o)
+}
+
+// foreignAt says why an object that is not ours yet may not be created.
+func (s *site) foreignAt(o *sdk.Object) (reason.Code, string) {
+	if id, ok := s.seen.duplicate[o.Identity]; ok {
+		return reason.ForeignDuplicate, "row " + id
+	}
+	if id, ok := s.seen.allow[o.Slot]; ok {
+		return reason.ForeignAllow, "row " + id
+	}
+	return "", ""
+}
