@@ -31,13 +31,13 @@ var (
 	ErrNoName = errors.New("store: a writer needs a name")
 )
 
-// LockedError: another process has the store open (SEMANTICS E15).
+// LockedError tells that another process has the store open (SEMANTICS E15).
 type LockedError struct {
 	Path string
 	PID  int // 0 if unknown
 }
 
-// BrokenError: the engine met a failure it cannot go on from in this process (a
+// BrokenError tells that the engine met a failure it cannot go on from in this process (a
 // failed write to its log, damaged files). What was acknowledged is kept; close the
 // store, mend the cause and open it again.
 type BrokenError struct {
@@ -45,7 +45,7 @@ type BrokenError struct {
 	Err  error
 }
 
-// NewerError: the store was written by a newer version than this one reads.
+// NewerError tells that the store was written by a newer version than this one reads.
 type NewerError struct {
 	Path       string
 	Have, Want int // the version found and the newest one known
@@ -172,8 +172,8 @@ type Cursor interface {
 	Close() error
 }
 
-// Stop, returned from a callback, ends a walk without an error.
-var Stop = errors.New("store: stop")
+// Stop ends a walk without an error when a callback returns it.
+var Stop = errors.New("store: stop") //nolint:staticcheck // not a failure, so not called Err
 
 func (e *BrokenError) Error() string {
 	return "store " + e.Path + " has stopped: " + e.Err.Error() + " (mend the cause, then start again)"

@@ -22,6 +22,7 @@ type cursor struct {
 	err        error
 }
 
+// Cursor implements store.View.
 func (v *view) Cursor(ctx context.Context, space string, r store.Range) (store.Cursor, error) {
 	if err := v.usable(ctx); err != nil {
 		return nil, err
@@ -29,6 +30,7 @@ func (v *view) Cursor(ctx context.Context, space string, r store.Range) (store.C
 	return &cursor{ctx: ctx, view: v, tree: v.spaces[space], r: r}, nil
 }
 
+// Next implements store.Cursor.
 func (c *cursor) Next() bool {
 	switch {
 	case c.started && !c.valid:
@@ -44,8 +46,9 @@ func (c *cursor) Next() bool {
 	return c.move(btreemap.Min[string]())
 }
 
+// Seek implements store.Cursor.
 func (c *cursor) Seek(k []byte) bool {
-	return c.move(btreemap.GE(string(max(string(k), string(c.r.From)))))
+	return c.move(btreemap.GE(max(string(k), string(c.r.From))))
 }
 
 func (c *cursor) move(lower btreemap.LowerBound[string]) bool {
@@ -72,10 +75,16 @@ func (c *cursor) usable() error {
 	return c.view.usable(c.ctx)
 }
 
-func (c *cursor) Key() []byte   { return c.key }
-func (c *cursor) Value() []byte { return c.value }
-func (c *cursor) Err() error    { return c.err }
+// Key implements store.Cursor.
+func (c *cursor) Key() []byte { return c.key }
 
+// Value implements store.Cursor.
+func (c *cursor) Value() []byte { return c.value }
+
+// Err implements store.Cursor.
+func (c *cursor) Err() error { return c.err }
+
+// Close implements store.Cursor.
 func (c *cursor) Close() error {
 	c.closed, c.valid, c.started = true, false, true
 	c.key, c.value = nil, nil

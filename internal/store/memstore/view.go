@@ -37,6 +37,7 @@ type view struct {
 	closed atomic.Bool
 }
 
+// Close implements store.View.
 func (v *view) Close() error {
 	v.closed.Store(true)
 	return nil
@@ -51,6 +52,7 @@ func (v *view) usable(ctx context.Context) error {
 	return v.store.usable(ctx)
 }
 
+// Get implements store.View.
 func (v *view) Get(ctx context.Context, space string, key []byte) ([]byte, error) {
 	if err := v.usable(ctx); err != nil {
 		return nil, err
@@ -71,6 +73,7 @@ func (v *view) get(space, key string) []byte {
 	return append(make([]byte, 0, len(value)), value...)
 }
 
+// GetMany implements store.View.
 func (v *view) GetMany(ctx context.Context, space string, keys [][]byte, fn func(i int, value []byte) error) error {
 	for i := 1; i < len(keys); i++ {
 		if string(keys[i-1]) > string(keys[i]) {
@@ -91,10 +94,12 @@ func (v *view) GetMany(ctx context.Context, space string, keys [][]byte, fn func
 	return v.usable(ctx)
 }
 
+// Scan implements store.View.
 func (v *view) Scan(ctx context.Context, space string, r store.Range, fn func(key, value []byte) error) error {
 	return v.walk(ctx, space, fn, func(t *tree, each func(k, v string) bool) { walkUp(t, r, each) })
 }
 
+// ScanBack implements store.View.
 func (v *view) ScanBack(ctx context.Context, space string, r store.Range, fn func(key, value []byte) error) error {
 	return v.walk(ctx, space, fn, func(t *tree, each func(k, v string) bool) {
 		lower, upper := btreemap.Min[string](), btreemap.Max[string]()
@@ -143,6 +148,7 @@ func spoil(b []byte) {
 	}
 }
 
+// Head implements store.View.
 func (v *view) Head(ctx context.Context, log string) (last, first uint64, err error) {
 	if err := v.usable(ctx); err != nil {
 		return 0, 0, err
@@ -151,6 +157,7 @@ func (v *view) Head(ctx context.Context, log string) (last, first uint64, err er
 	return l.last, l.first(), nil
 }
 
+// Changes implements store.View.
 func (v *view) Changes(
 	ctx context.Context, log string, after uint64, limit int, fn func(seq uint64, key []byte) error,
 ) error {
@@ -176,6 +183,7 @@ func (v *view) Changes(
 	return nil
 }
 
+// Spaces implements store.View.
 func (v *view) Spaces(ctx context.Context, prefix string) ([]string, error) {
 	if err := v.usable(ctx); err != nil {
 		return nil, err

@@ -68,6 +68,7 @@ func ingestKeys(ctx context.Context, s store.Store, space string, keys [][]byte)
 }
 
 func perSecond(b *testing.B, rows int) {
+	b.Helper()
 	b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 }
 

@@ -55,6 +55,7 @@ func (v *view) Cursor(ctx context.Context, space string, r store.Range) (store.C
 	return c, nil
 }
 
+// Next implements store.Cursor.
 func (c *cursor) Next() bool {
 	return c.move(func() bool {
 		switch {
@@ -67,6 +68,7 @@ func (c *cursor) Next() bool {
 	})
 }
 
+// Seek implements store.Cursor.
 func (c *cursor) Seek(k []byte) bool {
 	return c.move(func() bool {
 		c.buf = rowKey(c.buf, c.id, k)
@@ -99,6 +101,7 @@ func (c *cursor) move(step func() bool) bool {
 	return c.valid
 }
 
+// Key implements store.Cursor.
 func (c *cursor) Key() []byte {
 	if !c.valid {
 		return nil
@@ -106,6 +109,7 @@ func (c *cursor) Key() []byte {
 	return c.it.Key()[prefixLen:]
 }
 
+// Value implements store.Cursor.
 func (c *cursor) Value() []byte {
 	if !c.valid {
 		return nil
@@ -113,8 +117,10 @@ func (c *cursor) Value() []byte {
 	return c.value
 }
 
+// Err implements store.Cursor.
 func (c *cursor) Err() error { return c.err }
 
+// Close implements store.Cursor.
 func (c *cursor) Close() error {
 	c.v.curMu.Lock()
 	delete(c.v.cursors, c)

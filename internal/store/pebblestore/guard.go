@@ -22,6 +22,7 @@ func isTable(name string) bool { return strings.HasSuffix(name, ".sst") }
 
 func (g *guardFS) Unwrap() vfs.FS { return g.FS }
 
+// Create implements vfs.FS.
 func (g *guardFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	if isTable(name) {
 		g.h.pause()
@@ -29,6 +30,7 @@ func (g *guardFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error)
 	return g.open(name, func() (vfs.File, error) { return g.FS.Create(name, c) })
 }
 
+// ReuseForWrite implements vfs.FS.
 func (g *guardFS) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	return g.open(newname, func() (vfs.File, error) { return g.FS.ReuseForWrite(oldname, newname, c) })
 }
@@ -53,10 +55,12 @@ func (g *guardFS) open(name string, create func() (vfs.File, error)) (vfs.File, 
 	return &guardFile{File: f, h: g.h, vital: true}, nil
 }
 
+// OpenReadWrite implements vfs.FS.
 func (g *guardFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
 	return g.open(name, func() (vfs.File, error) { return g.FS.OpenReadWrite(name, c, o...) })
 }
 
+// OpenDir implements vfs.FS.
 func (g *guardFS) OpenDir(name string) (vfs.File, error) {
 	f, err := g.FS.OpenDir(name)
 	if err != nil {
@@ -73,22 +77,27 @@ func (g *guardFS) change(op func() error) error {
 	return op()
 }
 
+// Link implements vfs.FS.
 func (g *guardFS) Link(a, b string) error {
 	return g.change(func() error { return g.FS.Link(a, b) })
 }
 
+// Remove implements vfs.FS.
 func (g *guardFS) Remove(name string) error {
 	return g.change(func() error { return g.FS.Remove(name) })
 }
 
+// RemoveAll implements vfs.FS.
 func (g *guardFS) RemoveAll(name string) error {
 	return g.change(func() error { return g.FS.RemoveAll(name) })
 }
 
+// Rename implements vfs.FS.
 func (g *guardFS) Rename(a, b string) error {
 	return g.change(func() error { return g.FS.Rename(a, b) })
 }
 
+// MkdirAll implements vfs.FS.
 func (g *guardFS) MkdirAll(dir string, perm os.FileMode) error {
 	return g.change(func() error { return g.FS.MkdirAll(dir, perm) })
 }
@@ -121,6 +130,7 @@ func (f *guardFile) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// WriteAt implements vfs.File.
 func (f *guardFile) WriteAt(p []byte, off int64) (int, error) {
 	err := f.write(func() error { _, err := f.File.WriteAt(p, off); return err })
 	if err != nil {
@@ -129,18 +139,24 @@ func (f *guardFile) WriteAt(p []byte, off int64) (int, error) {
 	return len(p), nil
 }
 
-func (f *guardFile) Sync() error     { return f.write(f.File.Sync) }
+// Sync implements vfs.File.
+func (f *guardFile) Sync() error { return f.write(f.File.Sync) }
+
+// SyncData implements vfs.File.
 func (f *guardFile) SyncData() error { return f.write(f.File.SyncData) }
 
+// SyncTo implements vfs.File.
 func (f *guardFile) SyncTo(length int64) (fullSync bool, err error) {
 	err = f.write(func() error { fullSync, err = f.File.SyncTo(length); return err })
 	return fullSync, err
 }
 
+// Preallocate implements vfs.File.
 func (f *guardFile) Preallocate(offset, length int64) error {
 	return f.write(func() error { return f.File.Preallocate(offset, length) })
 }
 
+// Close implements vfs.File.
 func (f *guardFile) Close() error {
 	err := f.File.Close()
 	if err != nil && f.vital {

@@ -31,10 +31,10 @@ func (s *Store) Ingest(ctx context.Context, b *store.Bulk) error {
 	if err = s.load(ctx, b, ids, n); err == nil {
 		err = s.adopt(ctx, b, ids)
 	}
-	if err != nil {
-		return errors.Join(err, s.drop(ids, n))
+	if err == nil || s.h.readable() != nil {
+		return err
 	}
-	return nil
+	return errors.Join(err, s.drop(ids, n))
 }
 
 // reserve gives each space of the load a fresh id and notes it as unfinished.
@@ -173,9 +173,6 @@ func (s *Store) drop(ids []uint32, n uint64) error {
 	err := s.commit(context.Background(), "dropping a load", store.Fence{}, 0, func(b *pebble.Batch, _ *change) error {
 		return dropIDs(b, ids)
 	})
-	if errors.Is(err, store.ErrClosed) || s.h.readable() != nil {
-		return nil
-	}
 	return errors.Join(err, s.fs.RemoveAll(s.loadPath(n)))
 }
 

@@ -35,7 +35,7 @@ type Options struct {
 	ReadOnly bool
 }
 
-// ErrReadOnly: a write through a store opened read-only.
+// ErrReadOnly answers a write through a store opened read-only.
 var ErrReadOnly = errors.New("store is open for reading only")
 
 // Store is an open store. Safe for concurrent use.

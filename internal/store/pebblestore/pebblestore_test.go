@@ -37,7 +37,10 @@ func TestConformance(t *testing.T) {
 }
 
 func TestConformanceOnDisk(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) storetest.Medium { return medium(nil, t.TempDir()) })
+	storetest.Run(t, func(t *testing.T) storetest.Medium {
+		t.Helper()
+		return medium(nil, t.TempDir())
+	})
 }
 
 func TestMetamorphic(t *testing.T) {

@@ -35,18 +35,18 @@ var commitCases = []testCase{
 	{"ClearTakesExactlyTheRange", func(h *harness) {
 		h.set("s", "", "0", "a", "1", "b", "2", "b\x00", "3", "c", "4")
 		h.set("t", "b", "other")
-		clear := func(r store.Range) {
+		remove := func(r store.Range) {
 			h.commit(store.Commit{Clear: []store.SpaceRange{{Space: "s", Range: r}}})
 		}
-		clear(rng("c", "a"))
-		clear(store.Range{To: []byte{}})
-		clear(rng("b", "b"))
+		remove(rng("c", "a"))
+		remove(store.Range{To: []byte{}})
+		remove(rng("b", "b"))
 		h.equal("empty ranges clear nothing", len(h.rows("s")), 5)
-		clear(rng("b", "c"))
+		remove(rng("b", "c"))
 		h.equal("middle", h.rows("s"), []string{"=0", "a=1", "c=4"})
-		clear(rng("", "a"))
+		remove(rng("", "a"))
 		h.equal("open start", h.rows("s"), []string{"a=1", "c=4"})
-		clear(store.Range{})
+		remove(store.Range{})
 		h.equal("all", h.rows("s"), []string(nil))
 		h.equal("other space", h.rows("t"), []string{"b=other"})
 		h.commit(store.Commit{Clear: []store.SpaceRange{{Space: "never seen"}}})

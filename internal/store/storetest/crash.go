@@ -29,6 +29,7 @@ type CrashDisk struct {
 // half there, and that a load is there whole or not at all (SEMANTICS E1, E14, D20).
 // newDisk must call onWrite before each write operation, from any goroutine.
 func Crash(t *testing.T, seed uint64, newDisk func(onWrite func()) CrashDisk) {
+	t.Helper()
 	r := &crashRun{ctx: t.Context(), rng: rand.New(rand.NewPCG(seed, 0))}
 	disk := newDisk(r.onWrite)
 	s, err := disk.Open()
@@ -104,6 +105,7 @@ func (r *crashRun) onWrite() {
 }
 
 func (r *crashRun) work(t *testing.T) {
+	t.Helper()
 	var wg sync.WaitGroup
 	errs := make([]error, crashWorkers+1)
 	for w := range crashWorkers {

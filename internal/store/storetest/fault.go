@@ -22,6 +22,7 @@ type FaultDisk struct {
 // halves. newDisk must call inject before each write operation and fail it with
 // the error returned, if any. It reports how many operations were failed.
 func Fault(t *testing.T, at int64, lasting bool, fault syscall.Errno, newDisk func(inject func() error) FaultDisk) int64 {
+	t.Helper()
 	var ops, failed atomic.Int64
 	disk := newDisk(func() error {
 		if n := ops.Add(1); n == at || lasting && n > at {

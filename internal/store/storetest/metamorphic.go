@@ -18,6 +18,7 @@ import (
 // engine and to the in-memory model; both must give the same answers and hold the
 // same contents. newMedium is called once per random run.
 func Metamorphic(t *testing.T, newMedium func() Medium) {
+	t.Helper()
 	rapid.Check(t, func(rt *rapid.T) {
 		disk := memstore.NewDisk()
 		p := &pair{
@@ -238,12 +239,11 @@ func (p *pair) seek(t *rapid.T) {
 		}
 		var got []string
 		for _, k := range moves {
-			ok := false
-			if k == nil {
-				ok = c.Next()
-			} else {
-				ok = c.Seek(k)
+			move := c.Next
+			if k != nil {
+				move = func() bool { return c.Seek(k) }
 			}
+			ok := move()
 			got = append(got, fmt.Sprintf("%t %x %x", ok, c.Key(), c.Value()))
 		}
 		return got, errors.Join(c.Err(), c.Close())

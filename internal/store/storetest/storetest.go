@@ -21,6 +21,7 @@ type Medium func() (store.Store, error)
 
 // Run checks the contract of package store on fresh media made by newMedium.
 func Run(t *testing.T, newMedium func(t *testing.T) Medium) {
+	t.Helper()
 	groups := []struct {
 		name  string
 		cases []testCase
