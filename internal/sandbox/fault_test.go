@@ -174,6 +174,16 @@ func TestFault_LatencyByTheClock(t *testing.T) {
 	}
 }
 
+func TestFault_RealLatency(t *testing.T) {
+	w := newTwin(t)
+	w.token(testTenant, "a")
+	w.fault(Rule{Op: "list", Action: Action{Latency: wire.Duration(time.Millisecond)}})
+	begin := time.Now()
+	if w.list(""); time.Since(begin) < time.Millisecond || !w.Now().Equal(start) {
+		t.Errorf("took %v, clock %v", time.Since(begin), w.Now())
+	}
+}
+
 func TestFault_LatencyAdvancesTheClock(t *testing.T) {
 	w := newTwin(t)
 	w.token(testTenant, "a")

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/remeld/remeld/internal/sandbox/switches"
 )
 
 func TestCAIsWrittenAndTrusted(t *testing.T) {
@@ -101,6 +103,16 @@ func TestDateIsTheClock(t *testing.T) {
 		if got := w.send(w.request("GET", path, nil)).header.Get("Date"); got != "Mon, 02 Jan 2040 03:04:05 GMT" {
 			t.Errorf("%s: %q", path, got)
 		}
+	}
+}
+
+func TestSetSwitchesAllOrNothing(t *testing.T) {
+	w := newTwin(t)
+	if err := w.SetSwitches(Switches{Capacity: 5, MD5: "maybe"}); err == nil || w.Switches() != switches.Defaults() {
+		t.Errorf("%v %+v", err, w.Switches())
+	}
+	if err := w.SetSwitches(Switches{Capacity: 5}); err != nil || w.Switches().Capacity != 5 || w.Switches().MD5 != "accept" {
+		t.Errorf("%v %+v", err, w.Switches())
 	}
 }
 
