@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr"
@@ -117,25 +118,38 @@ func (p *Program) Names() []string { return p.names }
 // what went wrong for this record (a wrong type, a limit); it is for counting,
 // not for stopping.
 func (p *Program) Run(rec *indicator.Record) (any, error) {
-	env := make(map[string]any, len(p.names))
+	m := machines.Get().(*machine)
+	defer machines.Put(m)
+	clear(m.env)
 	for _, name := range p.names {
-		env[name] = lookup(rec, name)
+		m.env[name] = lookup(rec, name)
 	}
-	machine := vm.VM{MemoryBudget: maxMemory}
-	out, err := runGuarded(&machine, p.program, env)
+	out, err := m.run(p.program)
 	if err != nil {
 		return nil, fmt.Errorf("compute %q: %w", p.src, plainError(p.src, err))
 	}
 	return result(out)
 }
 
-func runGuarded(machine *vm.VM, p *vm.Program, env any) (out any, err error) {
+// machine is what one evaluation needs; a pool of them spares a load of millions
+// of rows their making.
+type machine struct {
+	vm  vm.VM
+	env map[string]any
+}
+
+var machines = sync.Pool{New: func() any {
+	return &machine{vm: vm.VM{MemoryBudget: maxMemory}, env: map[string]any{}}
+}}
+
+func (m *machine) run(p *vm.Program) (out any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
+			m.vm = vm.VM{MemoryBudget: maxMemory} // its state is not to be trusted
 			err = fmt.Errorf("%v", r)
 		}
 	}()
-	return machine.Run(p, env)
+	return m.vm.Run(p, m.env)
 }
 
 // plainError drops the library's source excerpt.

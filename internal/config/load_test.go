@@ -167,6 +167,21 @@ nodes:
 	}
 }
 
+func TestDefaults_RedNowhereAndOpenFeedsAreNamed(t *testing.T) {
+	for text, want := range map[string]string{
+		"{class: feed, inputs: [a], max_tlp: red}":                "cannot be red",
+		"{class: feed, inputs: [a], max_tlp: amber}":              "is open and gives out",
+		"{class: feed, inputs: [a], tags: [x]}":                   "nobody can read it",
+		"{class: feed, inputs: [a], max_tlp: amber, tags: [soc]}": "",
+		"{class: feed, inputs: [a]}":                              "",
+	} {
+		_, found := load(t, listA+"  f: "+text+"\nweb: {users: [{name: u, password: \"${env:CONTOSO_SECRET}\", tags: [soc]}]}\n")
+		if len(found) != min(len(want), 1) || want != "" && !strings.Contains(found[0].Msg, want) {
+			t.Errorf("%s: %v, want %q", text, found, want)
+		}
+	}
+}
+
 func TestKeepAndComputeWork(t *testing.T) {
 	n := mustLoad(t, "nodes:\n  a: {class: list, config: {path: x}, keep: {b: 'rating > 2', a: 'lists >= 5'}, compute: {confidence: 'lists * 12'}, attributes: {severity: 3}}\n").Nodes["a"]
 	rec := &indicator.Record{Attrs: n.Attributes.Clone()}

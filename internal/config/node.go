@@ -89,6 +89,28 @@ func (b *nodeBuilder) node(e entry) {
 	b.roles(n, tree)
 	b.classConfig(n, keys.Config)
 	n.defaultsFor(class.Role)
+	b.exposure(n)
+}
+
+// exposure checks who can read what the node gives out (SEMANTICS F: red nowhere,
+// open feeds green).
+func (b *nodeBuilder) exposure(n *Node) {
+	at := n.Keys["max_tlp"]
+	switch {
+	case n.MaxTLP == indicator.Red:
+		b.report.fail(at, "amber+strict is the highest", "max_tlp of %s cannot be red: what is red leaves nowhere", n.Name)
+	case n.ClassInfo.Role != sdk.RoleFeed:
+	case len(n.Tags) == 0 && n.MaxTLP > indicator.Green:
+		b.report.add(diag.Warning, at, "give it tags:, so that a login is needed", "%s is open and gives out rows up to TLP %s", n.Name, n.MaxTLP)
+	case len(n.Tags) > 0 && !b.anyUser(n.Tags):
+		b.report.add(diag.Warning, n.Keys["tags"], "add one under web.users", "no feed user has a tag of %s: nobody can read it", n.Name)
+	}
+}
+
+func (b *nodeBuilder) anyUser(tags []string) bool {
+	return slices.ContainsFunc(b.cfg.Web.Users, func(u User) bool {
+		return slices.ContainsFunc(u.Tags, func(t string) bool { return slices.Contains(tags, t) })
+	})
 }
 
 func (b *nodeBuilder) unknownClass(tree *value, at Pos, where string) {

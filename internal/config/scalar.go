@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -48,11 +49,23 @@ func (d *decoder) scalar(v *value, out reflect.Value, name string) {
 // secret takes a reference; a literal works and is warned of.
 func (d *decoder) secret(v *value, out reflect.Value, name string) {
 	out.SetString(v.text)
+	if v.refs || !confidential(name) {
+		return
+	}
 	d.masks.add(v.text)
-	if !v.refs && !isHash(v.text) && v.text != "" {
+	if !isHash(v.text) && v.text != "" {
 		d.report.add(diag.Warning, v.pos, "write ${env:NAME}, ${file:PATH} or ${secret:NAME}", "%s is confidential and stands in the file", name)
 	}
 }
+
+// confidential tells whether a literal is worth a warning. Entries of a map
+// (headers, parameters) are secret by type, but mostly plain.
+func confidential(name string) bool {
+	_, key, entry := strings.Cut(name, ".")
+	return !entry || confidentialName.MatchString(key)
+}
+
+var confidentialName = regexp.MustCompile(`(?i)auth|secret|token|passw|credential|cookie|key`)
 
 // isHash tells a password hash, which may stand in a file.
 func isHash(s string) bool {
