@@ -4,4 +4,10 @@ package all
 
 import (
 	_ "github.com/remeld/remeld/connector/destination/defender"
+	_ "github.com/remeld/remeld/connector/processor/aggregate"
+	_ "github.com/remeld/remeld/connector/processor/warninglist"
+	_ "github.com/remeld/remeld/connector/source/file"
+	_ "github.com/remeld/remeld/connector/source/http"
+	_ "github.com/remeld/remeld/connector/source/list"
+	_ "github.com/remeld/remeld/connector/source/warninglist"
 )
