@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -86,6 +87,20 @@ func (h *health) fail(err error) error {
 	return h.broken
 }
 
+// emptyTable is what Pebble calls the error of a flush that had nothing to write.
+const emptyTable = "pebble: empty table"
+
+// moved takes the end of a flush or compaction. One that met a damaged file does not
+// stall the store: trying again would not help, and reading the file tells.
+func (h *health) moved(err error) {
+	switch {
+	case err == nil || err.Error() == emptyTable:
+		h.recovered()
+	case !errors.Is(err, pebble.ErrCancelledCompaction) && !pebble.IsCorruptionError(err):
+		h.stall(err)
+	}
+}
+
 // stall notes a failed flush or compaction.
 func (h *health) stall(err error) {
 	h.mu.Lock()
@@ -135,17 +150,9 @@ func (h *health) pause() {
 // listener tells health what Pebble does in the background.
 func (h *health) listener() *pebble.EventListener {
 	return &pebble.EventListener{
-		BackgroundError: h.stall,
-		FlushEnd: func(i pebble.FlushInfo) {
-			if i.Err == nil {
-				h.recovered()
-			}
-		},
-		CompactionEnd: func(i pebble.CompactionInfo) {
-			if i.Err == nil {
-				h.recovered()
-			}
-		},
+		BackgroundError: func(err error) { h.log.Debug("store background error", "dir", h.dir, "error", err) },
+		FlushEnd:        func(i pebble.FlushInfo) { h.moved(i.Err) },
+		CompactionEnd:   func(i pebble.CompactionInfo) { h.moved(i.Err) },
 		DataCorruption: func(i pebble.DataCorruptionInfo) {
 			h.log.Error("store file is damaged", "dir", h.dir, "file", i.Path, "error", i.Details)
 		},
