@@ -14,7 +14,8 @@ type Author struct {
 	Name string `json:"name,omitempty"`
 }
 
-// Portal is a person in the portal, for seeds and edits without an author.
+// Portal is a person in the portal, for seeds and edits without an author. It is
+// not to be changed.
 var Portal = Author{Name: "analyst@sandbox.example"}
 
 func (a Author) sign(i *Indicator) {
