@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/remeld/remeld/internal/deliver/ledger"
@@ -43,15 +44,21 @@ type Manager struct {
 	fences map[string]store.Fence
 	lists  map[string]*listing // last complete listing by domain
 	plans  map[string]*Plan    // planned here and not saved; the last few
-	kick   chan struct{}
 }
 
 // group is everything aimed at one quota domain.
 type group struct {
 	name  string
 	dests []*Destination
-	busy  sync.Mutex // held while applying or resolving
-	run   runState
+	// shared outlives a change of configuration: an apply of the old destinations
+	// and one of the new exclude each other.
+	*shared
+}
+
+type shared struct {
+	busy sync.Mutex // held while applying or resolving
+	run  runState   // of the loop alone
+	poke atomic.Bool
 }
 
 // Open makes a Manager and rebuilds the rate windows from the stored calls.
@@ -60,7 +67,7 @@ func Open(ctx context.Context, deps Deps) (*Manager, error) {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
 	m := &Manager{deps: deps, set: deps.Settings.withDefaults(), pace: pace.New(deps.Clock), groups: map[string]*group{},
-		fences: map[string]store.Fence{}, lists: map[string]*listing{}, plans: map[string]*Plan{}, kick: make(chan struct{}, 1)}
+		fences: map[string]store.Fence{}, lists: map[string]*listing{}, plans: map[string]*Plan{}}
 	v, err := deps.Store.View()
 	if err != nil {
 		return nil, fmt.Errorf("rebuild the rate windows: %w", err)
@@ -89,15 +96,15 @@ func (m *Manager) Configure(_ context.Context, dests []Destination) error {
 		name := quotaOf(d.Target.Info())
 		g := m.groups[name]
 		if g == nil {
-			g = &group{name: name}
+			g = &group{name: name, shared: &shared{}}
 			if was := old[name]; was != nil {
-				g = &group{name: name, run: was.run}
+				g.shared = was.shared
 			}
+			g.poke.Store(true)
 			m.groups[name] = g
 		}
 		g.dests = append(g.dests, &d)
 	}
-	m.poke()
 	return nil
 }
 
@@ -108,11 +115,10 @@ func quotaOf(info sdk.TargetInfo) string {
 	return info.Domain
 }
 
-// poke makes the loop look at once.
+// poke makes the loop look at every group at once.
 func (m *Manager) poke() {
-	select {
-	case m.kick <- struct{}{}:
-	default:
+	for _, g := range m.groupsSorted() {
+		g.poke.Store(true)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/remeld/remeld/indicator"
 	"github.com/remeld/remeld/internal/deliver/ledger"
-	"github.com/remeld/remeld/internal/deliver/rank"
 	"github.com/remeld/remeld/internal/store"
 )
 
@@ -236,5 +235,3 @@ func (m *Manager) blocks(ctx context.Context) (map[string][]*indicator.Record, e
 	return out, nil
 }
 
-// marginal is the cut as why uses it.
-func (c Cut) marginal(r rank.Rank) bool { return c.Budget > 0 && r < c.Rank }

@@ -1,13 +1,177 @@
 package deliver
 
-import "time"
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/remeld/remeld/internal/condition"
+)
+
+// lookEvery is how often the loop asks whether anything changed upstream.
+const lookEvery = 5 * time.Second
+
+// planEvery is the longest time between two plans, so that renewals that became
+// due and rows that ran out are seen.
+const planEvery = 10 * time.Minute
 
 // runState is what the loop remembers of a group between looks.
 type runState struct {
-	next      time.Time
-	heads     string
-	changedAt time.Time
-	unsettled time.Time
-	drift     time.Time
+	heads     string    // upstream as last seen
+	changedAt time.Time // when it was last seen to change
+	plannedOn string    // the heads the last complete apply was planned on
+	plannedAt time.Time
+	listedAt  time.Time // last drift look
+	unsettled time.Time // since when upstream is not settled
 	failures  int
+	notBefore time.Time // growing wait after failures
+}
+
+// Run drives every group until ctx ends: an apply a while after upstream settles,
+// renewals when due, a look for drift, and what was left of an earlier apply after
+// growing waits. Groups run side by side. The error is ctx's.
+func (m *Manager) Run(ctx context.Context) error {
+	for {
+		groups := m.groupsSorted()
+		left := make(chan struct{}, len(groups))
+		for _, g := range groups {
+			go func() {
+				defer func() { left <- struct{}{} }()
+				m.look(ctx, g)
+			}()
+		}
+		for range groups {
+			<-left
+		}
+		if err := m.deps.Clock.Sleep(ctx, lookEvery); err != nil {
+			return err
+		}
+	}
+}
+
+// look does what is due for a group now.
+func (m *Manager) look(ctx context.Context, g *group) {
+	now := m.deps.Clock.Now()
+	due, err := m.due(ctx, g, now)
+	if err == nil && due {
+		err = m.step(ctx, g, now)
+	}
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	m.backOff(g, now)
+	m.deps.Log.Warn("delivery could not finish", "group", g.name, "err", err, "again", g.run.notBefore)
+}
+
+// The waits after failures grow from backOffFirst to backOffMost.
+const (
+	backOffFirst = time.Minute
+	backOffMost  = 30 * time.Minute
+)
+
+func (m *Manager) backOff(g *group, now time.Time) {
+	wait := min(backOffFirst<<min(g.run.failures, 10), backOffMost)
+	g.run.failures++
+	g.run.notBefore = now.Add(wait)
+}
+
+// due decides whether to plan now (SEMANTICS D5).
+func (m *Manager) due(ctx context.Context, g *group, now time.Time) (bool, error) {
+	settled, heads, err := m.upstream(ctx, g)
+	if err != nil {
+		return false, err
+	}
+	r := &g.run
+	if heads != r.heads {
+		r.heads, r.changedAt = heads, now
+	}
+	if settled {
+		r.unsettled = time.Time{}
+	} else if r.unsettled.IsZero() {
+		r.unsettled = now
+	}
+	poked := g.poke.Swap(false)
+	if now.Before(r.notBefore) && !poked {
+		return false, nil
+	}
+	if !settled && now.Sub(r.unsettled) < m.set.UnsettledAfter {
+		return false, nil
+	}
+	if now.Sub(r.changedAt) < m.set.Settle && !poked {
+		return false, nil
+	}
+	return poked || heads != r.plannedOn || now.Sub(r.plannedAt) >= planEvery, nil
+}
+
+func (m *Manager) upstream(ctx context.Context, g *group) (settled bool, heads string, err error) {
+	settled = true
+	var b strings.Builder
+	for _, d := range g.dests {
+		w, err := m.deps.Upstream.Watermark(ctx, d.Node)
+		if err != nil {
+			return false, "", fmt.Errorf("ask how far %s is: %w", d.Node, err)
+		}
+		settled = settled && w.Settled
+		fmt.Fprintf(&b, "%s %s %v;", d.Node, d.ConfigVersion, w.AllowReady)
+		for _, k := range slices.Sorted(maps.Keys(w.Heads)) {
+			fmt.Fprintf(&b, "%s=%d,", k, w.Heads[k])
+		}
+	}
+	return settled, b.String(), nil
+}
+
+// step plans and, where that is allowed, applies.
+func (m *Manager) step(ctx context.Context, g *group, now time.Time) error {
+	if err := m.dropBlocks(ctx); err != nil {
+		return err
+	}
+	heads := g.run.heads
+	relist := now.Sub(g.run.listedAt) >= m.set.DriftEvery
+	p, err := m.Plan(ctx, g.name, PlanOptions{Relist: relist})
+	if err != nil {
+		return err
+	}
+	if relist && len(p.Listing) > 0 {
+		g.run.listedAt = now
+	}
+	if wait, err := m.waits(ctx, g, p); wait || err != nil {
+		g.run.plannedOn, g.run.plannedAt = heads, now
+		return err
+	}
+	if p.Changes() == 0 && p.Actions[Note] == 0 {
+		g.run.plannedOn, g.run.plannedAt, g.run.failures = heads, now, 0
+		return nil
+	}
+	res, err := m.Apply(ctx, p, ApplyOptions{})
+	if err != nil {
+		return err
+	}
+	g.run.plannedOn, g.run.plannedAt = heads, now
+	if res.Partial() {
+		return fmt.Errorf("%d of %d changes are left: %s", res.Left, p.Changes(), strings.Join(res.Why, "; "))
+	}
+	g.run.failures = 0
+	return nil
+}
+
+// waits says whether a plan must wait for a person, and says so to people.
+func (m *Manager) waits(ctx context.Context, g *group, p *Plan) (bool, error) {
+	manual := slices.ContainsFunc(g.dests, func(d *Destination) bool { return d.Mode == ModePlan })
+	if !p.First && !manual {
+		return false, nil
+	}
+	if p.Changes() == 0 {
+		m.clearID(ctx, g.dests[0].Node, "plan_waiting", g.name)
+		return true, nil
+	}
+	if err := m.SavePlan(ctx, p); err != nil {
+		return true, err
+	}
+	m.raise(ctx, condition.Condition{Node: g.dests[0].Node, Kind: "plan_waiting", ID: g.name,
+		Message: fmt.Sprintf("a plan of %d changes at %s waits for a person", p.Changes(), g.name),
+		Help:    "remeld plan " + g.dests[0].Node + "; then remeld apply " + p.ID})
+	return true, nil
 }

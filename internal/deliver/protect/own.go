@@ -1,28 +1,27 @@
 package protect
 
-import "github.com/remeld/remeld/indicator"
+import (
+	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/indicator/cover"
+)
 
-// NewOwn builds a list of own assets.
+// NewOwn builds a list of own assets. entries must not be changed afterwards.
 func NewOwn(name string, entries []indicator.Indicator) Own {
-	return Own{Name: name, Entries: entries, List: scan(entries)}
+	s := &cover.Set{}
+	for _, e := range entries {
+		s.Add(e, name)
+	}
+	return Own{Name: name, Entries: entries, List: set{s}}
 }
 
-type scan []indicator.Indicator
+type set struct{ *cover.Set }
 
-func (s scan) Match(i indicator.Indicator) (string, bool) {
-	for _, e := range s {
-		if indicator.Covers(e, i) {
-			return e.Value, true
-		}
-	}
-	return "", false
+func (s set) Match(i indicator.Indicator) (string, bool) {
+	e, ok := s.Covering(i)
+	return e.Indicator.Value, ok
 }
 
-func (s scan) Inside(i indicator.Indicator) (string, bool) {
-	for _, e := range s {
-		if indicator.Covers(i, e) {
-			return e.Value, true
-		}
-	}
-	return "", false
+func (s set) Inside(i indicator.Indicator) (string, bool) {
+	e, ok := s.Set.Inside(i)
+	return e.Indicator.Value, ok
 }

@@ -1,0 +1,209 @@
+package deliver
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/internal/deliver/ledger"
+	"github.com/remeld/remeld/internal/deliver/reason"
+)
+
+// Held calls fn for every record of a destination that is not sent, and for every
+// row that is frozen, with the reason. only filters by code, with or without its
+// detail ("filter", "filter/sure"); none is all. Nothing is stored for a loser:
+// the same pure functions that made the plan are asked again (SEMANTICS D9).
+func (m *Manager) Held(ctx context.Context, name string, only []reason.Code, fn func(Held) error) error {
+	g, err := m.groupOf(name)
+	if err != nil {
+		return err
+	}
+	sites, err := m.sites(ctx, g)
+	if err != nil {
+		return err
+	}
+	p, err := m.newPlanner(ctx, g, sites)
+	if err != nil {
+		return err
+	}
+	if err := p.choose(ctx); err != nil {
+		return err
+	}
+	out := func(h Held) error {
+		if !matches(h.Reason, only) {
+			return nil
+		}
+		return fn(h)
+	}
+	for i, d := range p.dests {
+		if name != d.Node && name != g.name && name != p.judges[i].domain {
+			continue
+		}
+		err := p.up.Desired(ctx, d.Node, func(rec *indicator.Record) error {
+			code, detail := p.verdict(i, rec)
+			if code == "" {
+				return nil
+			}
+			return out(p.heldRecord(i, rec, code, detail))
+		})
+		if err != nil {
+			return fmt.Errorf("read what %s wants: %w", d.Node, err)
+		}
+	}
+	if err := p.compare(ctx); err != nil {
+		return err
+	}
+	p.restrain()
+	return frozenItems(p.plan, out)
+}
+
+func frozenItems(p *Plan, out func(Held) error) error {
+	for _, it := range p.Items {
+		if it.Action != Frozen && it.Action != Adopt {
+			continue
+		}
+		h := Held{Domain: it.Domain, Reason: it.Reason, Detail: it.Identity, Sources: it.Sources()}
+		if len(it.Wants) > 0 {
+			h.Node, h.Indicator = it.Wants[0].Node, it.Wants[0].Indicator
+		}
+		if err := out(h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verdict is the outcome for one record after choose: "" where it got its slot.
+func (p *planner) verdict(node int, rec *indicator.Record) (reason.Code, string) {
+	if code, detail := p.judges[node].allows(rec, false); code != "" {
+		return code, detail
+	}
+	key := nodeKey{node, rec.Indicator}
+	if p.granted[key] {
+		return "", ""
+	}
+	if code, ok := p.refused[key]; ok {
+		return code, ""
+	}
+	return reason.Quota, ""
+}
+
+func matches(code reason.Code, only []reason.Code) bool {
+	return len(only) == 0 || slices.Contains(only, code) || slices.Contains(only, code.Base())
+}
+
+// Drifted is a row that somebody changed at the tenant.
+type Drifted struct {
+	Domain    string              `json:"domain"`
+	Identity  string              `json:"identity"`
+	Indicator indicator.Indicator `json:"indicator"`
+	RemoteID  string              `json:"remote_id"`
+	What      string              `json:"what"` // missing or edited
+	Nodes     []string            `json:"nodes"`
+}
+
+// Drift takes a new listing and returns the rows changed by hand (SEMANTICS D18).
+func (m *Manager) Drift(ctx context.Context, name string) ([]Drifted, error) {
+	g, err := m.groupOf(name)
+	if err != nil {
+		return nil, err
+	}
+	g.busy.Lock()
+	defer g.busy.Unlock()
+	sites, err := m.sites(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.prepare(ctx, sites, PlanOptions{Relist: true}); err != nil {
+		return nil, err
+	}
+	var out []Drifted
+	for _, s := range sites {
+		for _, r := range s.book.Rows {
+			if r.State == ledger.Missing || r.State == ledger.Edited {
+				out = append(out, Drifted{Domain: s.domain, Identity: r.Identity, Indicator: r.Indicator, RemoteID: r.RemoteID, What: r.State.String(), Nodes: r.Nodes()})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b Drifted) int { return strings.Compare(a.Domain+"\x00"+a.Identity, b.Domain+"\x00"+b.Identity) })
+	return out, nil
+}
+
+// Restore marks rows changed by hand to be put back with the next apply; no
+// identities means all of them. It returns how many were marked.
+func (m *Manager) Restore(ctx context.Context, name string, identities []string) (int, error) {
+	g, err := m.groupOf(name)
+	if err != nil {
+		return 0, err
+	}
+	g.busy.Lock()
+	defer g.busy.Unlock()
+	sites, err := m.sites(ctx, g)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, s := range sites {
+		c := s.book.Begin()
+		for _, r := range s.book.Rows {
+			if r.State != ledger.Missing && r.State != ledger.Edited || len(identities) > 0 && !slices.Contains(identities, r.Identity) {
+				continue
+			}
+			next := *r
+			next.Code, next.Reason = restoreCode, "to be put back on demand"
+			c.Put(next, nil)
+			n++
+		}
+		if err := s.book.Commit(ctx, c); err != nil {
+			return n, err
+		}
+	}
+	m.poke()
+	return n, nil
+}
+
+// Adopt takes the rows over that carry this store's mark but are not in its
+// ledger, and, with createdBy set, those another app made without a mark: they
+// become ours by the update that the next apply writes (SEMANTICS D2). It returns
+// how many were taken over.
+func (m *Manager) Adopt(ctx context.Context, name, createdBy string) (int, error) {
+	g, err := m.groupOf(name)
+	if err != nil {
+		return 0, err
+	}
+	g.busy.Lock()
+	defer g.busy.Unlock()
+	sites, err := m.sites(ctx, g)
+	if err != nil {
+		return 0, err
+	}
+	if err := m.prepare(ctx, sites, PlanOptions{Relist: true, Person: true}); err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, s := range sites {
+		c := s.book.Begin()
+		for id, r := range s.list.rows {
+			ours := s.seen.unknown[r.Identity] == id
+			taken := createdBy != "" && r.App == createdBy && r.Mark == "" && s.book.Rows[r.Identity] == nil
+			if !ours && !taken {
+				continue
+			}
+			row := ledger.Row{Identity: r.Identity, Slot: r.Slot, Action: r.Action, RemoteID: id, Hash: r.Hash, State: ledger.Live,
+				Created: m.deps.Clock.Now(), Sent: m.deps.Clock.Now(), Expires: r.Expires}
+			if taken {
+				row.Hash = "adopted" // differs from any content: the first update writes our mark
+			}
+			c.Put(row, nil)
+			n++
+		}
+		if err := s.book.Commit(ctx, c); err != nil {
+			return n, err
+		}
+	}
+	m.clear(ctx, g.dests[0].Node, "unknown_own")
+	m.poke()
+	return n, nil
+}
