@@ -17,7 +17,7 @@ type Result struct {
 
 // hopeless is the number of refused values, with not one good among them, after
 // which a body is not read to its end.
-const hopeless = 1000
+const hopeless = 50_000
 
 // tally counts over the goroutines of one parse.
 type tally struct {
