@@ -3,6 +3,7 @@ package compute
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -176,4 +177,30 @@ func BenchmarkRun(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+func TestRun_Concurrently(t *testing.T) {
+	good, err := Compile("lists * 12")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad, err := Compile("filter(tags, # * 2)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			rec := sample()
+			for range 200 {
+				if _, err := bad.Run(rec); err == nil {
+					t.Error("text times two")
+				}
+				if v, err := good.Run(rec); v != int64(84) || err != nil {
+					t.Errorf("%v, %v", v, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

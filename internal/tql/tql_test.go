@@ -3,6 +3,7 @@ package tql
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -243,4 +244,22 @@ func TestSchema_AnotherSubject(t *testing.T) {
 	if err != nil || f.MatchAny(&group{"APT28"}, nil) != True {
 		t.Errorf("%v, %v", f, err)
 	}
+}
+
+func TestFilter_Concurrently(t *testing.T) {
+	f, err := Compile(`confidence >= 70 and hasTag(name = "C2") and extra.word like "he%"`, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 200 {
+				if f.Match(sampleRecord(), nil) != True {
+					t.Error("not true")
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
