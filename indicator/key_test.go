@@ -63,44 +63,57 @@ func TestE9_FromKeyUndoesAppendKey(t *testing.T) {
 // nothing else.
 func TestE9_CoverIsAKeyRange(t *testing.T) {
 	check(t, func(t *rapid.T) {
-		outer, inner := genIndicator(t), genIndicator(t)
-		key, in := inner.AppendKey(nil), false
-		for _, r := range outer.Covered() {
-			in = in || bytes.Compare(r.From, key) <= 0 && (r.To == nil || bytes.Compare(key, r.To) < 0)
-		}
-		covers := Covers(outer, inner)
-		if covers && !in {
-			t.Fatalf("%v covers %v, but its key is not in the ranges", outer, inner)
-		}
-		if in && !covers && !outer.Kind.In(IP) {
-			t.Fatalf("%v does not cover %v, but its key is in the ranges", outer, inner)
+		outer := genIndicator(t)
+		for range 20 {
+			checkCovered(t, outer, genIndicator(t))
 		}
 	})
+	for _, pair := range coverPairs {
+		outer, inner := mustDetect(t, pair.outer), mustDetect(t, pair.inner)
+		checkCovered(t, outer, inner)
+	}
+}
+
+func checkCovered(t interface{ Fatalf(string, ...any) }, outer, inner Indicator) {
+	key, in := inner.AppendKey(nil), false
+	for _, r := range outer.Covered() {
+		in = in || bytes.Compare(r.From, key) <= 0 && (r.To == nil || bytes.Compare(key, r.To) < 0)
+	}
+	covers := Covers(outer, inner)
+	if covers && !in {
+		t.Fatalf("%v covers %v, but its key is not in the ranges", outer, inner)
+	}
+	if in && !covers && !outer.Kind.In(IP) {
+		t.Fatalf("%v does not cover %v, but its key is in the ranges", outer, inner)
+	}
+}
+
+func mustDetect(t *testing.T, text string) Indicator {
+	t.Helper()
+	i, err := Parse(Unknown, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+var coverPairs = []struct {
+	outer, inner string
+	want         bool
+}{
+	{"example.com", "www.example.com", true}, {"example.com", "example.com", true}, {"www.example.com", "example.com", false},
+	{"example.com", "badexample.com", false}, {"example.com", "http://example.comet.example/", false}, {"example.com", "example.com0.example", false}, {"example.com", "http://a.example.com:81/x", true},
+	{"example.com", "http://badexample.com/", false}, {"example.com", "a@example.com", false},
+	{"10.0.0.0/8", "10.1.0.0/16", true}, {"10.0.0.0/8", "10.1.2.3", true}, {"10.1.0.0/16", "10.0.0.0/8", false},
+	{"10.0.0.0/8", "http://10.1.2.3/x", true}, {"10.0.0.0/8", "http://[::ffff:10.1.2.3]/x", true}, {"::/0", "10.1.2.3", false},
+	{"10.0.0.1-10.0.0.6", "10.0.0.2/31", true}, {"10.0.0.1-10.0.0.6", "10.0.0.4/30", false}, {"10.0.0.0/8", "10.255.0.0-11.0.0.0", false},
+	{"http://a.example/", "http://a.example/x", false}, {"http://a.example/", "http://a.example", true},
+	{"0.0.0.0/0", "255.255.255.255", true}, {"::/0", "2001:db8::/32", true},
 }
 
 func TestCovers(t *testing.T) {
-	for _, c := range []struct {
-		outer, inner string
-		want         bool
-	}{
-		{"example.com", "www.example.com", true}, {"example.com", "example.com", true}, {"www.example.com", "example.com", false},
-		{"example.com", "badexample.com", false}, {"example.com", "http://a.example.com:81/x", true},
-		{"example.com", "http://badexample.com/", false}, {"example.com", "a@example.com", false},
-		{"10.0.0.0/8", "10.1.0.0/16", true}, {"10.0.0.0/8", "10.1.2.3", true}, {"10.1.0.0/16", "10.0.0.0/8", false},
-		{"10.0.0.0/8", "http://10.1.2.3/x", true}, {"10.0.0.0/8", "http://[::ffff:10.1.2.3]/x", true}, {"::/0", "10.1.2.3", false},
-		{"10.0.0.1-10.0.0.6", "10.0.0.2/31", true}, {"10.0.0.1-10.0.0.6", "10.0.0.4/30", false}, {"10.0.0.0/8", "10.255.0.0-11.0.0.0", false},
-		{"http://a.example/", "http://a.example/x", false}, {"http://a.example/", "http://a.example", true},
-		{"0.0.0.0/0", "255.255.255.255", true}, {"::/0", "2001:db8::/32", true},
-	} {
-		outer, err := Parse(Unknown, c.outer)
-		if err != nil {
-			t.Fatal(err)
-		}
-		inner, err := Parse(Unknown, c.inner)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := Covers(outer, inner); got != c.want {
+	for _, c := range coverPairs {
+		if got := Covers(mustDetect(t, c.outer), mustDetect(t, c.inner)); got != c.want {
 			t.Errorf("Covers(%s, %s) = %v", c.outer, c.inner, got)
 		}
 	}
