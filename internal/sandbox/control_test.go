@@ -49,6 +49,7 @@ func TestControl_Calls(t *testing.T) {
 		{"DELETE", "faults/f1", "", 204, ""},
 		{"DELETE", "faults/f1", "", 400, "no fault rule"},
 		{"PUT", "feeds/ips", `{"steps":[{"lines":["192.0.2.1"]},{"after":"1h","add":["192.0.2.2"]}]}`, 204, ""},
+		{"PUT", "feeds/bad", `{"steps":[{"aftr":"1h"}]}`, 400, "aftr"},
 		{"GET", "feeds", "", 200, `["ips"]`},
 		{"DELETE", "feeds/ips", "", 204, ""},
 		{"GET", "journal?status=abc", "", 400, "not a number"},
@@ -213,5 +214,18 @@ func TestFeed_BadScripts(t *testing.T) {
 		if w.SetFeed(f) == nil {
 			t.Errorf("accepted %+v", f)
 		}
+	}
+}
+
+func TestFeed_SetOverHTTP(t *testing.T) {
+	w := newTwin(t)
+	if r := w.control("PUT", "feeds/ips", `{"steps":[{"lines":["a","b"]},{"after":"90m","add":["c"],"remove":["a"]}]}`); r.status != 204 {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	for _, want := range []string{"a\nb\n", "b\nc\n"} {
+		if r := w.send(w.request("GET", w.FeedURL("ips"), nil)); string(r.body) != want {
+			t.Errorf("%q, want %q", r.body, want)
+		}
+		w.Clock().Advance(90 * time.Minute)
 	}
 }

@@ -49,6 +49,8 @@ type (
 	Rule = fault.Rule
 	// Action is what happens to a call that a Rule hits.
 	Action = fault.Action
+	// Duration is a time.Duration as an Action has it.
+	Duration = wire.Duration
 	// Refusal refuses rows by value.
 	Refusal = fault.Refusal
 	// Entry is a call in the journal.

@@ -10,8 +10,6 @@ import (
 	"net/http"
 	"testing"
 	"time"
-
-	"github.com/remeld/remeld/internal/sandbox/wire"
 )
 
 // transport trusts the sandbox and reaches it under every host name.
@@ -54,4 +52,4 @@ func unpack(t *testing.T, b []byte) []byte {
 	return out
 }
 
-func hours(n int) wire.Duration { return wire.Duration(time.Duration(n) * time.Hour) }
+func hours(n int) time.Duration { return time.Duration(n) * time.Hour }

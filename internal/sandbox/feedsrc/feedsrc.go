@@ -5,9 +5,11 @@
 package feedsrc
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -40,13 +42,30 @@ type Feed struct {
 // Step is the content from a moment on.
 type Step struct {
 	// After counts from when the feed was set, by the sandbox clock.
-	After wire.Duration `json:"after,omitempty"`
+	After time.Duration `json:"-"`
 	// Body is the content as it is; else Lines, each ended by a newline.
 	Body  []byte   `json:"body,omitempty"`
 	Lines []string `json:"lines,omitempty"`
 	// Add and Remove change the lines of the step before instead.
 	Add    []string `json:"add,omitempty"`
 	Remove []string `json:"remove,omitempty"`
+}
+
+// UnmarshalJSON reads a step with After as text ("90m") under "after"; unknown
+// keys are errors.
+func (st *Step) UnmarshalJSON(b []byte) error {
+	type plain Step
+	in := struct {
+		After wire.Duration `json:"after"`
+		*plain
+	}{plain: (*plain)(st)}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&in); err != nil {
+		return fmt.Errorf("feed step: %w", err)
+	}
+	st.After = time.Duration(in.After)
+	return nil
 }
 
 // Bounds of the scripts.
@@ -92,7 +111,7 @@ func (s *Server) Set(f Feed, now time.Time) error {
 			body = text(lines)
 		}
 		sum := sha256.Sum256(body)
-		c.contents = append(c.contents, content{now.Add(time.Duration(st.After)), body, `"` + hex.EncodeToString(sum[:12]) + `"`})
+		c.contents = append(c.contents, content{now.Add(st.After), body, `"` + hex.EncodeToString(sum[:12]) + `"`})
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
