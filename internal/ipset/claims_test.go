@@ -291,3 +291,25 @@ func TestClaimsRefuseNoRange(t *testing.T) {
 		}
 	}
 }
+
+// TestOrderedSplitsAnywhere inserts at the places of a full chunk that matter.
+func TestOrderedSplitsAnywhere(t *testing.T) {
+	const half = chunkSize / 2
+	for _, at := range []int{0, 1, half - 1, half, half + 1, half + 2, chunkSize - 1, chunkSize} {
+		var o ordered[end]
+		for i := range chunkSize {
+			o.insert(end{to: u128{0, uint64(2 * i)}})
+		}
+		v := end{to: u128{0, uint64(2 * at)}, id: 1}
+		if at > 0 {
+			v.to = u128{0, uint64(2*at - 1)}
+		}
+		if _, split := o.insert(v); !split || len(o.chunks) != 2 || o.n != chunkSize+1 {
+			t.Fatalf("at %d: split %v, %d chunks, %d entries", at, split, len(o.chunks), o.n)
+		}
+		all := slices.Concat(o.chunks...)
+		if !slices.IsSortedFunc(all, end.compare) || !slices.Contains(all, v) {
+			t.Fatalf("at %d: out of order", at)
+		}
+	}
+}

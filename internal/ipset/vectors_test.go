@@ -41,10 +41,13 @@ func (s vectorStep) op() string { return s.Op + s.Action }
 
 func vectorsPath(t *testing.T) string {
 	t.Helper()
-	if p := os.Getenv("REMELD_VECTORS"); p != "" {
+	root := moduleRoot(t)
+	if p := os.Getenv("REMELD_VECTORS"); filepath.IsAbs(p) {
 		return p
+	} else if p != "" {
+		return filepath.Join(root, p)
 	}
-	p := filepath.Join(moduleRoot(t), "..", "shared", "data", "minemeld", "vectors.jsonl")
+	p := filepath.Join(root, "..", "shared", "data", "minemeld", "vectors.jsonl")
 	if _, err := os.Stat(p); err != nil {
 		t.Skip("no recorded vectors here: set REMELD_VECTORS to a file of them")
 	}

@@ -105,6 +105,26 @@ func TestWhoMayReadWhat(t *testing.T) {
 	}
 }
 
+// TestHashesAreCheckedOncePerPassword: a poll a minute must not cost a hash each.
+func TestHashesAreCheckedOncePerPassword(t *testing.T) {
+	u, err := newUsers([]User{{"fw", "pw", nil}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checked, plain := 0, u.byName["fw"].verify
+	u.byName["fw"].verify = func(p string) bool { checked++; return plain(p) }
+	for _, password := range []string{"pw", "pw", "pw", "no", "no", "pw"} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.SetBasicAuth("fw", password)
+		if ok := u.login(r) != nil; ok != (password == "pw") {
+			t.Errorf("%s: %v", password, ok)
+		}
+	}
+	if checked != 3 {
+		t.Errorf("checked %d times, want once for the right one and twice for the wrong one", checked)
+	}
+}
+
 // TestWithoutUsers: on the first day, on this machine, feeds are open; anywhere
 // else a feed is closed until somebody says otherwise.
 func TestWithoutUsers(t *testing.T) {

@@ -24,9 +24,6 @@ import (
 
 func casesDir(t *testing.T) string {
 	t.Helper()
-	if dir := os.Getenv("REMELD_FEED_CASES"); dir != "" {
-		return dir
-	}
 	dir, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
@@ -36,6 +33,11 @@ func casesDir(t *testing.T) string {
 			break
 		}
 		dir = filepath.Dir(dir)
+	}
+	if given := os.Getenv("REMELD_FEED_CASES"); filepath.IsAbs(given) {
+		return given
+	} else if given != "" {
+		return filepath.Join(dir, given)
 	}
 	cases := filepath.Join(dir, "..", "shared", "data", "minemeld", "feeds")
 	if _, err := os.Stat(cases); err != nil {
@@ -78,7 +80,9 @@ func compareCase(t *testing.T, dir, name string, want []byte) {
 	cfg.Icon, cfg.IconSmall = recordedIcon(t, want, "icon"), recordedIcon(t, want, "icon_small")
 	h := newHandler(t, node, cfg, src)
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/feeds/"+node+"?"+strings.ReplaceAll(query, "|", "%7C"), nil))
+	r := httptest.NewRequest(http.MethodGet, "/feeds/feed", nil)
+	r.URL.RawQuery = query
+	h.ServeHTTP(w, r)
 	if w.Code != http.StatusOK {
 		t.Fatalf("status %d: %s", w.Code, w.Body)
 	}
