@@ -130,6 +130,8 @@ func TestMatch_Kinds(t *testing.T) {
 		{of(indicator.JA3, strings.Repeat("a", 32)), `typeName = "File"`, Null},
 		{of(indicator.Domain, "bücher.example"), `value contains "BÜCHER"`, True},
 		{of(indicator.UserAgent, "Ünïcode Ä"), `value endswith "ä"`, True},
+		{of(indicator.UserAgent, "AZ@[az"), `value = "az@[AZ"`, True},
+		{of(indicator.UserAgent, "AZ@[az"), `value contains "{"`, False},
 		{of(indicator.UserAgent, "Plain"), `value in ("a", "b", "c", "d", "e", "f", "g", "h", "i", "PLAIN")`, True},
 	} {
 		if got := match(t, c.rec, c.query); got != c.want {
