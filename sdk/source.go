@@ -48,6 +48,9 @@ type Poll struct {
 	// NotModified: the source says nothing changed since state (a 304). It counts
 	// as a complete poll without a body.
 	NotModified bool
+	// Shape is what this poll was where that is not Info().Shape: a changes source
+	// that read everything says Snapshot. "" means Info().Shape.
+	Shape Shape
 	// Body names what was read (a digest), so that a person can accept just that.
 	Body string
 	// Next is the state for the next poll; committed with the last row.

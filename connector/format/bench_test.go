@@ -40,6 +40,7 @@ func list(lines int) []byte {
 }
 
 func benchmark(b *testing.B, o Options, body []byte, lines int) {
+	b.Helper()
 	p, err := New(o)
 	if err != nil {
 		b.Fatal(err)

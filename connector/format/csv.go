@@ -41,8 +41,8 @@ type csvField struct {
 	at   int
 }
 
-func (c *csvReader) parse(ctx context.Context, r io.Reader, make func(sdk.Sink) *values, out sdk.Sink) error {
-	v := make(out)
+func (c *csvReader) parse(ctx context.Context, r io.Reader, mk func(sdk.Sink) *values, out sdk.Sink) error {
+	v := mk(out)
 	bound := &rowBound{r: swapQuote(r, c.o.Quote)}
 	rows := c.dialect(bound)
 	layout, err := c.layout(rows)

@@ -27,11 +27,11 @@ func with(change func(*Options)) Options {
 	return o
 }
 
-func parse(t testing.TB, o Options, body string) (string, error) {
-	t.Helper()
+func parse(tb testing.TB, o Options, body string) (string, error) {
+	tb.Helper()
 	p, err := New(o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var out sdktest.RecordingSink
 	_, err = p.Parse(context.Background(), strings.NewReader(body), &out)

@@ -186,8 +186,8 @@ func newJSONReader(o *JSON, kind indicator.Kind) (*jsonReader, error) {
 
 func (j *jsonReader) wholeLines() bool { return false }
 
-func (j *jsonReader) parse(ctx context.Context, r io.Reader, make func(sdk.Sink) *values, out sdk.Sink) error {
-	v := make(out)
+func (j *jsonReader) parse(ctx context.Context, r io.Reader, mk func(sdk.Sink) *values, out sdk.Sink) error {
+	v := mk(out)
 	var err error
 	if j.stream {
 		err = (&jsonStream{ctx: ctx, dec: jsontext.NewDecoder(r, lax...), items: j.items, v: v}).document(j.names)

@@ -28,14 +28,14 @@ type jsonStream struct {
 // incomplete as inside it.
 func (s *jsonStream) document(names []string) error {
 	if err := s.value(names); err != nil {
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil // no document at all: nothing listed
 		}
 		return s.explain(err)
 	}
 	if _, err := s.dec.ReadToken(); err == nil {
 		return &sdk.Error{Failure: sdk.Permanent, Message: "the body holds more than one JSON document: use the format ndjson"}
-	} else if err != io.EOF {
+	} else if !errors.Is(err, io.EOF) {
 		return s.explain(err)
 	}
 	if !s.found {

@@ -51,12 +51,12 @@ func newLineReader(o *Options, kind indicator.Kind) (*lineReader, error) {
 
 func (l *lineReader) wholeLines() bool { return true }
 
-func (l *lineReader) parse(ctx context.Context, r io.Reader, make func(sdk.Sink) *values, out sdk.Sink) error {
+func (l *lineReader) parse(ctx context.Context, r io.Reader, mk func(sdk.Sink) *values, out sdk.Sink) error {
 	handle := l.firstWord
 	if l.re != nil {
 		handle = l.matched
 	}
-	return eachLine(ctx, r, make, out, func(v *values, n int, text []byte) error {
+	return eachLine(ctx, r, mk, out, func(v *values, n int, text []byte) error {
 		text = bytes.TrimSpace(text)
 		if len(text) == 0 || l.isComment(text) || l.ignore != nil && l.ignore.Match(text) {
 			return nil

@@ -89,8 +89,8 @@ type lineFunc func(v *values, n int, text []byte) error
 
 // eachLine calls handle for every line, on several goroutines when there is more
 // than one chunk. Each goroutine has a fork of out.
-func eachLine(ctx context.Context, r io.Reader, make func(sdk.Sink) *values, out sdk.Sink, handle lineFunc) error {
-	own := make(out)
+func eachLine(ctx context.Context, r io.Reader, mk func(sdk.Sink) *values, out sdk.Sink, handle lineFunc) error {
+	own := mk(out)
 	c := &chunker{r: r, line: 1, tooLong: func(line int, start []byte) {
 		own.refuseText(line, start, ReasonLineTooLong, "a line of more than 1 MB")
 	}}
@@ -98,7 +98,7 @@ func eachLine(ctx context.Context, r io.Reader, make func(sdk.Sink) *values, out
 	if err == nil && c.eof {
 		err = chunkLines(own, first, handle)
 	} else if err == nil {
-		err = parallel(ctx, c, first, make, out, handle)
+		err = parallel(ctx, c, first, mk, out, handle)
 	}
 	if ferr := own.flush(); err == nil {
 		err = ferr

@@ -34,20 +34,15 @@ func newNDJSONReader(o *Options, kind indicator.Kind) (*ndjsonReader, error) {
 
 func (n *ndjsonReader) wholeLines() bool { return true }
 
-func (n *ndjsonReader) parse(ctx context.Context, r io.Reader, make func(sdk.Sink) *values, out sdk.Sink) error {
-	return eachLine(ctx, r, make, out, func(v *values, line int, text []byte) error {
+func (n *ndjsonReader) parse(ctx context.Context, r io.Reader, mk func(sdk.Sink) *values, out sdk.Sink) error {
+	return eachLine(ctx, r, mk, out, func(v *values, line int, text []byte) error {
 		text = bytes.TrimSpace(text)
 		if len(text) == 0 || n.ignore != nil && n.ignore.Match(text) {
 			return nil
 		}
-		doc, err := decodeItem(text)
-		if err != nil {
-			v.refuseText(line, text, ReasonBadRow, "the line is not one JSON document")
-			return nil
-		}
-		found, err := n.at.search(doc)
-		if err != nil {
-			v.refuseText(line, text, ReasonBadRow, "items: "+err.Error())
+		found, bad := n.found(text)
+		if bad != "" {
+			v.refuseText(line, text, ReasonBadRow, bad)
 			return nil
 		}
 		if list, ok := found.([]any); ok {
@@ -63,4 +58,17 @@ func (n *ndjsonReader) parse(ctx context.Context, r io.Reader, make func(sdk.Sin
 		}
 		return n.items.item(v, line, found)
 	})
+}
+
+// found decodes a line and returns what is at items in it, or what is wrong.
+func (n *ndjsonReader) found(text []byte) (any, string) {
+	doc, err := decodeItem(text)
+	if err != nil {
+		return nil, "the line is not one JSON document"
+	}
+	found, err := n.at.search(doc)
+	if err != nil {
+		return nil, "items: " + err.Error()
+	}
+	return found, ""
 }

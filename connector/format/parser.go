@@ -19,7 +19,7 @@ type Parser struct {
 // reader is one format.
 type reader interface {
 	// parse reads all of r. It flushes the values it made.
-	parse(ctx context.Context, r io.Reader, make func(sdk.Sink) *values, out sdk.Sink) error
+	parse(ctx context.Context, r io.Reader, mk func(sdk.Sink) *values, out sdk.Sink) error
 	// wholeLines says that the lines of a body that breaks off stand for
 	// themselves.
 	wholeLines() bool

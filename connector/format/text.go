@@ -28,8 +28,8 @@ func (t *textReader) wholeLines() bool { return false }
 
 // parse takes no view of whether the text is a feed: prose may well name one
 // broken address and nothing else.
-func (t *textReader) parse(ctx context.Context, r io.Reader, make func(sdk.Sink) *values, out sdk.Sink) error {
-	v := make(out)
+func (t *textReader) parse(ctx context.Context, r io.Reader, mk func(sdk.Sink) *values, out sdk.Sink) error {
+	v := mk(out)
 	n := 0
 	err := extract.Scan(r, extract.Options{Kinds: t.kinds}, func(m extract.Match) error {
 		if n++; n%1024 == 0 {
@@ -39,7 +39,7 @@ func (t *textReader) parse(ctx context.Context, r io.Reader, make func(sdk.Sink)
 		}
 		if m.Refusal != nil {
 			out.Refuse(m.Line, m.Refusal)
-			return nil
+			return nil //nolint:nilerr // a refusal is told, not failed for
 		}
 		v.key = m.Indicator.AppendKey(v.key[:0])
 		v.n.Added++

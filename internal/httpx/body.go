@@ -80,7 +80,7 @@ func (b *idleBody) Read(p []byte) (int, error) {
 	b.timer.Reset(b.limit)
 	n, err := b.body.Read(p)
 	b.timer.Stop()
-	if err != nil && err != io.EOF && b.fired.Load() {
+	if err != nil && !errors.Is(err, io.EOF) && b.fired.Load() {
 		err = errIdle
 	}
 	return n, err
@@ -127,10 +127,10 @@ func inflate(r io.Reader) (io.ReadCloser, error) {
 func Unpack(r io.Reader, limit int64) (io.ReadCloser, error) {
 	br := bufio.NewReaderSize(r, 64<<10)
 	head, err := br.Peek(4)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	var rc io.ReadCloser = io.NopCloser(br)
+	rc := io.NopCloser(br)
 	switch {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
 		rc, err = gzip.NewReader(br)
@@ -153,6 +153,7 @@ type body struct {
 	close func() error
 }
 
+// Close closes what is below.
 func (b *body) Close() error { return b.close() }
 
 // openBody wraps resp.Body: idle timeout, caps, Content-Encoding.
@@ -160,7 +161,7 @@ func (c *Client) openBody(resp *http.Response, cancel context.CancelFunc) (io.Re
 	sent := resp.Body // Do replaces resp.Body by what is built here
 	raw := capAt(newIdleBody(sent, c.o.Idle, cancel), c.o.MaxBody, false)
 	dec, err := decode(raw, resp.Header.Get("Content-Encoding"))
-	if err == io.EOF && resp.ContentLength <= 0 {
+	if errors.Is(err, io.EOF) && resp.ContentLength <= 0 {
 		dec, err = io.NopCloser(raw), nil // an empty body needs no valid gzip header
 	}
 	if err != nil {

@@ -21,8 +21,8 @@ import (
 
 func listen(addr string) (net.Listener, error) { return net.Listen("tcp", addr) }
 
-func packed(t testing.TB, how, text string) []byte {
-	t.Helper()
+func packed(tb testing.TB, how, text string) []byte {
+	tb.Helper()
 	var b bytes.Buffer
 	var w io.WriteCloser
 	switch how {
@@ -38,10 +38,10 @@ func packed(t testing.TB, how, text string) []byte {
 		return []byte(text)
 	}
 	if _, err := io.WriteString(w, text); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return b.Bytes()
 }

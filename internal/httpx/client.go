@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -198,8 +199,8 @@ type typedBody struct {
 
 func (b *typedBody) Read(p []byte) (int, error) {
 	n, err := b.rc.Read(p)
-	if err != nil && err != io.EOF {
-		if err == io.ErrUnexpectedEOF {
+	if err != nil && !errors.Is(err, io.EOF) {
+		if errors.Is(err, io.ErrUnexpectedEOF) {
 			err = errCut
 		}
 		err = b.fail(err)
@@ -207,6 +208,7 @@ func (b *typedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Close ends the request and closes the body.
 func (b *typedBody) Close() error {
 	b.cancel()
 	return b.rc.Close()

@@ -13,6 +13,7 @@ type credentials struct {
 	o    Options
 }
 
+// RoundTrip sends req with what belongs to its origin.
 func (t *credentials) RoundTrip(req *http.Request) (*http.Response, error) {
 	out := req.Clone(req.Context())
 	out.Header.Del("Referer") // would carry the query of the hop before

@@ -83,6 +83,7 @@ type guard struct {
 	proxies sync.Map
 }
 
+// RoundTrip sends req where the journey so far allows it to go.
 func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	j := journeyOf(req.Context())
 	if err := g.literal(req.URL, j.public.Load()); err != nil {
@@ -119,11 +120,10 @@ func (g *guard) literal(u *url.URL, afterPublic bool) error {
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		host = "127.0.0.1"
 	}
-	a, err := netip.ParseAddr(host)
-	if err != nil {
-		return nil
+	if a, err := netip.ParseAddr(host); err == nil {
+		return g.judge(a, afterPublic)
 	}
-	return g.judge(a, afterPublic)
+	return nil // a name: the dialer judges what it resolves to
 }
 
 func (g *guard) judge(a netip.Addr, afterPublic bool) error {

@@ -13,14 +13,14 @@ import (
 )
 
 // Class returns a registered class, or ends the test.
-func Class(t testing.TB, role sdk.Role, name string) sdk.Class {
-	t.Helper()
+func Class(tb testing.TB, role sdk.Role, name string) sdk.Class {
+	tb.Helper()
 	for _, c := range sdk.Classes() {
 		if c.Name == name && c.Role == role {
 			return c
 		}
 	}
-	t.Fatalf("no %s class is registered as %q", role, name)
+	tb.Fatalf("no %s class is registered as %q", role, name)
 	return sdk.Class{}
 }
 
@@ -69,8 +69,8 @@ func testDoc(t *testing.T, class sdk.Class) {
 	if !strings.Contains(example, "class: "+class.Name) {
 		t.Errorf("the example has no node of class %s", class.Name)
 	}
-	var any map[string]any
-	if err := yaml.Load([]byte(example), &any); err != nil {
+	var parsed map[string]any
+	if err := yaml.Load([]byte(example), &parsed); err != nil {
 		t.Errorf("the example is no YAML: %v", err)
 	}
 }

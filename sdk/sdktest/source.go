@@ -71,24 +71,24 @@ func (s *sourceSuite) build(t *testing.T, config string) (sdk.Source, *logs) {
 
 // Env is an environment for one node, with a clock that never waits and a scratch
 // folder of the test's own.
-func Env(t testing.TB) sdk.Env {
-	t.Helper()
-	return sdk.Env{Node: "node", Log: slog.New(slog.DiscardHandler), Clock: NewClock(time.Time{}), Dir: t.TempDir(), BaseDir: t.TempDir()}
+func Env(tb testing.TB) sdk.Env {
+	tb.Helper()
+	return sdk.Env{Node: "node", Log: slog.New(slog.DiscardHandler), Clock: NewClock(time.Time{}), Dir: tb.TempDir(), BaseDir: tb.TempDir()}
 }
 
 // Build makes a source of class from YAML; an error ends the test.
-func Build(t testing.TB, class sdk.Class, config string, env sdk.Env) sdk.Source {
-	t.Helper()
+func Build(tb testing.TB, class sdk.Class, config string, env sdk.Env) sdk.Source {
+	tb.Helper()
 	cfg, err := Decode(class, config)
 	if err != nil {
-		t.Fatalf("decode the config: %v", err)
+		tb.Fatalf("decode the config: %v", err)
 	}
 	if errs := cfg.(sdk.Validator).Validate(); len(errs) > 0 {
-		t.Fatalf("the config is not valid: %v", errors.Join(errs...))
+		tb.Fatalf("the config is not valid: %v", errors.Join(errs...))
 	}
 	n, err := class.New(cfg, env)
 	if err != nil {
-		t.Fatalf("build the source: %v", err)
+		tb.Fatalf("build the source: %v", err)
 	}
 	return n.(sdk.Source)
 }
@@ -207,8 +207,7 @@ func (s *sourceSuite) cancelledWhile(t *testing.T) {
 			t.Error("a cancelled poll passed for complete")
 		}
 	case <-time.After(1100 * time.Millisecond):
-		t.Error("a poll went on for a second after it was cancelled")
-		<-done
+		t.Errorf("a poll went on for a second after it was cancelled; in the end it returned %v", <-done)
 	}
 	goleak.VerifyNone(t, before)
 }

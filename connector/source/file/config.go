@@ -77,6 +77,7 @@ func newSource(c Config, env sdk.Env) (*source, error) {
 	return &source{c: c, env: env, parser: parser, in: os.Stdin}, nil
 }
 
+// Info says what the node is to the engine.
 func (s *source) Info() sdk.SourceInfo {
 	return sdk.SourceInfo{
 		Shape: s.c.Shape, Interval: 5 * time.Minute,

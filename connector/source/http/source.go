@@ -32,6 +32,7 @@ type state struct {
 	SHA256      string           `json:"sha256"`
 }
 
+// Info says what the node is to the engine.
 func (s *source) Info() sdk.SourceInfo {
 	return sdk.SourceInfo{
 		Shape: s.c.Shape, Interval: time.Hour,

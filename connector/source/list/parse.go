@@ -101,10 +101,10 @@ func (p *parser) entry(n *yaml.Node) {
 	for n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
-	switch {
-	case n.Kind == yaml.ScalarNode:
+	switch n.Kind {
+	case yaml.ScalarNode:
 		p.value(n, p.kind, indicator.Attributes{})
-	case n.Kind == yaml.MappingNode:
+	case yaml.MappingNode:
 		p.mapping(n)
 	default:
 		p.problem(n, "an entry is a value, or a mapping with value: and its attributes")

@@ -94,6 +94,7 @@ func newSource(c Config, env sdk.Env) (*source, error) {
 	return s, nil
 }
 
+// Info says what the node is to the engine.
 func (s *source) Info() sdk.SourceInfo {
 	origin := "built in: " + s.c.List
 	interval := 24 * time.Hour
