@@ -28,8 +28,8 @@ type sweep struct {
 func (s *space) sweepFrom(without *start, at u128, listed bool) *sweep {
 	w := &sweep{s: s, without: without, listed: listed}
 	w.from = w.intervalStart(at)
-	w.stab()
 	w.nextStart = s.starts.find(func(t start) bool { return !w.from.less(t.from) })
+	w.stab()
 	w.nextEnd = s.ends.find(func(e end) bool { return e.to.less(w.from) })
 	return w
 }
@@ -54,22 +54,20 @@ func (w *sweep) intervalStart(at u128) u128 {
 	return from
 }
 
-// stab counts and lists the claims over w.from.
+// stab counts and lists the claims over w.from: those before nextStart that reach
+// it. Chunks that do not are told by maxTo, without a look at them.
 func (w *sweep) stab() {
 	at := w.from
-	for i, chunk := range w.s.starts.chunks {
-		if at.less(chunk[0].from) {
-			break
-		}
-		if w.s.maxTo[i].less(at) {
+	for i, highest := range w.s.maxTo[:min(w.nextStart.chunk+1, len(w.s.maxTo))] {
+		if highest.less(at) {
 			continue
 		}
+		chunk := w.s.starts.chunks[i]
+		if i == w.nextStart.chunk {
+			chunk = chunk[:w.nextStart.at]
+		}
 		for j := range chunk {
-			c := &chunk[j]
-			if at.less(c.from) {
-				break
-			}
-			if !c.to.less(at) && !w.isWithout(*c) {
+			if c := &chunk[j]; !c.to.less(at) && !w.isWithout(*c) {
 				w.enter(*c)
 			}
 		}
