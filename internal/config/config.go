@@ -165,7 +165,7 @@ type Guard struct {
 // Protect is what is never sent anywhere, both ways (SEMANTICS D7).
 type Protect struct {
 	Lists          []string `yaml:"lists" doc:"Nodes whose rows are protected."`
-	Warninglists   []string `yaml:"warninglists" doc:"MISP warninglists, by the name of one that is built in or as a path."`
+	Warninglists   []string `yaml:"warninglists" doc:"MISP warninglists, by the name of one that is built in or as a path. What is given replaces the default; [] is none."`
 	SpecialPurpose bool     `yaml:"special_purpose" doc:"Protect special-purpose addresses (private, loopback, documentation, …)."`
 	PublicSuffixes bool     `yaml:"public_suffixes" doc:"Protect public suffixes (com, co.uk, …)."`
 	MaxCIDR        MaxCIDR  `yaml:"max_cidr" doc:"Networks wider than this are never sent."`
@@ -216,7 +216,7 @@ func defaultSettings() Settings {
 }
 
 func defaultProtect() Protect {
-	return Protect{SpecialPurpose: true, PublicSuffixes: true, MaxCIDR: MaxCIDR{IPv4: 16, IPv6: 32}}
+	return Protect{Warninglists: []string{"microsoft", "public-dns"}, SpecialPurpose: true, PublicSuffixes: true, MaxCIDR: MaxCIDR{IPv4: 16, IPv6: 32}}
 }
 
 func defaultWeb() Web { return Web{Listen: "127.0.0.1:8088"} }

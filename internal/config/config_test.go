@@ -106,8 +106,9 @@ func testOptions() Options {
 			{Name: "entra", NewConfig: func() any { return &entraConfig{} }},
 			{Name: "threatconnect", NewConfig: func() any { return &tcLogin{} }},
 		},
-		Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
-		Key: []byte("test key"),
+		Env:          func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Key:          []byte("test key"),
+		Warninglists: []string{"microsoft", "public-dns"},
 		Prototypes: fstest.MapFS{
 			"ipsum.yaml": {Data: []byte("summary: IPsum\nclass: http\ninterval: 1d\ntlp: green\ncompute: {confidence: \"min(100, lists * 12)\"}\n" +
 				"keep: {listed: 'lists >= 2', old: 'confidence > 1'}\nconfig: {url: \"https://feeds.example/ipsum.txt\", kind: ip, headers: {Accept: text/plain}}\n")},

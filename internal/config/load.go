@@ -24,6 +24,9 @@ type Options struct {
 	// Prototypes is the library of ready-made nodes: NAME.yaml holds the prototype
 	// NAME, a partial node.
 	Prototypes fs.FS
+	// Warninglists are the names of the built-in warninglists; without them the
+	// names and paths under protect: are not checked.
+	Warninglists []string
 	// SecretDir holds the files that ${secret:NAME} reads, each of mode 0600.
 	SecretDir string
 	// Env looks up an environment variable, nil for os.LookupEnv.

@@ -127,10 +127,13 @@ nodes:
 
 func TestD7_ProtectionIsOnByDefault(t *testing.T) {
 	p := mustLoad(t, listA).Protect
-	if !p.SpecialPurpose || !p.PublicSuffixes || p.MaxCIDR != (MaxCIDR{16, 32}) {
+	if !p.SpecialPurpose || !p.PublicSuffixes || p.MaxCIDR != (MaxCIDR{16, 32}) || strings.Join(p.Warninglists, " ") != "microsoft public-dns" {
 		t.Errorf("%+v", p)
 	}
-	p = mustLoad(t, listA+"protect: {lists: a, special_purpose: false, max_cidr: {ipv4: 8}}\n").Protect
+	p = mustLoad(t, listA+"protect: {lists: a, special_purpose: false, max_cidr: {ipv4: 8}, warninglists: []}\n").Protect
+	if len(p.Warninglists) != 0 {
+		t.Errorf("%v", p.Warninglists)
+	}
 	if p.SpecialPurpose || !p.PublicSuffixes || p.MaxCIDR != (MaxCIDR{8, 32}) || p.Lists[0] != "a" {
 		t.Errorf("%+v", p)
 	}

@@ -2,6 +2,10 @@ package config
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/remeld/remeld/indicator"
 	"github.com/remeld/remeld/internal/compute"
@@ -140,6 +144,7 @@ func (l *loader) protected(v *value, b *nodeBuilder) {
 	if v == nil || v.kind != mapping {
 		return
 	}
+	l.warninglists(v.get("warninglists"))
 	for i, name := range l.cfg.Protect.Lists {
 		at := itemPos(v.get("lists"), i)
 		n, ok := l.cfg.Nodes[name]
@@ -149,5 +154,27 @@ func (l *loader) protected(v *value, b *nodeBuilder) {
 		case isDestination(n.ClassInfo.Role):
 			l.report.fail(at, "name a source or a processor", "%q is a destination, not a list", name)
 		}
+	}
+}
+
+// warninglists checks that each name is one of a built-in list or a file's.
+func (l *loader) warninglists(v *value) {
+	if v == nil || l.opts.Warninglists == nil {
+		return
+	}
+	for i, name := range l.cfg.Protect.Warninglists {
+		path := name
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(l.cfg.BaseDir, path)
+		}
+		info, err := os.Stat(path)
+		if slices.Contains(l.opts.Warninglists, name) || err == nil && info.Mode().IsRegular() {
+			continue
+		}
+		help := diag.DidYouMean(name, l.opts.Warninglists)
+		if help == "" {
+			help = "built in are " + strings.Join(l.opts.Warninglists, ", ")
+		}
+		l.report.fail(itemPos(v, i), help, "there is no built-in warninglist %q and no such file", name)
 	}
 }
