@@ -329,7 +329,7 @@ func (a *applier) sendChunk(ctx context.Context, c *chunk) (accepted map[string]
 	}
 	a.m.refresh(c.site)
 	b := &batch{site: c.site, target: c.target, op: c.op, accepted: accepted}
-	room := a.room(c.site)
+	room := slots{a.room(false), a.room(true)}
 	for _, it := range c.items {
 		bi, why, err := a.check(ctx, c, it)
 		switch {
@@ -338,7 +338,7 @@ func (a *applier) sendChunk(ctx context.Context, c *chunk) (accepted map[string]
 		case why != "":
 			a.skip(it, why)
 			a.done++
-		case bi.verb == ledger.Create && !a.takeSlot(it, &room):
+		case bi.verb == ledger.Create && (a.full || !room.take(it)):
 			a.why("no slot is free for some creations; the next plan decides who gets the next one")
 		default:
 			b.items = append(b.items, bi)
@@ -364,48 +364,51 @@ func (a *applier) progress() {
 	}
 }
 
-// room is the number of free slots right now, -1 for no limit.
-func (a *applier) room(*site) int {
-	taken := 0
+// room is the number of free slots right now, -1 for no limit. hand asks for an ad
+// hoc block, which may use what is left of the reserve.
+func (a *applier) room(hand bool) int {
+	taken, byhand := 0, 0
 	for _, s := range a.sites {
-		taken += s.book.Present()
+		for _, r := range s.book.Rows {
+			if r.Present() && !s.lapsed(r) {
+				taken++
+				byhand += one(byHand(r))
+			}
+		}
 		for id := range s.book.InDoubt() {
 			if r := s.book.Rows[id]; r == nil || !r.Present() {
 				taken++
 			}
 		}
 	}
-	limit, _ := budget(a.sites, taken, false)
+	limit, _ := budget(a.sites, taken)
 	if limit < 0 {
 		return -1
 	}
-	return limit - taken
+	spare := reserveOf(a.sites)
+	room := limit - taken + min(byhand, spare)
+	if hand {
+		room += spare - min(byhand, spare)
+	}
+	return max(room, 0)
 }
 
-// takeSlot reserves a slot for a creation; an ad hoc block may use the reserve.
-func (a *applier) takeSlot(it *Item, room *int) bool {
-	if a.full {
-		return false
-	}
-	if *room < 0 && a.unlimited() {
-		return true
-	}
-	extra := 0
+// slots hands out the free slots of one call.
+type slots struct{ room, hand int }
+
+// take reserves a slot for a creation.
+func (s *slots) take(it *Item) bool {
+	left := &s.room
 	if it.Rank.Hand() {
-		for _, s := range a.sites {
-			extra = max(extra, s.info.Reserve)
-		}
+		left = &s.hand
 	}
-	if *room+extra <= 0 {
+	if *left == 0 {
 		return false
 	}
-	*room--
+	if *left > 0 {
+		s.room, s.hand = max(s.room-1, min(s.room, 0)), max(s.hand-1, 0)
+	}
 	return true
-}
-
-func (a *applier) unlimited() bool {
-	limit, _ := budget(a.sites, 0, false)
-	return limit < 0
 }
 
 // pairsAtFull is how many replacements go at once when no slot is free: few, so
@@ -427,7 +430,7 @@ func (a *applier) replace(ctx context.Context, items []*Item) error {
 	}
 	for len(creates) > 0 {
 		s := a.by[creates[0].Domain]
-		room := a.room(s)
+		room := a.room(false)
 		n := min(pairsAtFull, len(creates))
 		first, then := sdk.OpDelete, sdk.OpUpsert
 		if room != 0 {

@@ -166,9 +166,11 @@ func (s *site) expiry(o *sdk.Object, validUntil time.Time) time.Time {
 
 const defaultLife = 30 * 24 * time.Hour
 
-// unwanted says what becomes of a row nobody wants; nil means it is already gone
-// and forgotten elsewhere.
+// unwanted says what becomes of a row that gets no object; nil means nothing.
 func (p *planner) unwanted(ctx context.Context, s *site, r *ledger.Row) (*Item, error) {
+	if p.parkedStill(r) {
+		return nil, nil
+	}
 	it := &Item{Domain: s.domain, Action: Delete, Identity: r.Identity, Slot: r.Slot, Base: r.Base, Expires: r.Expires, Wants: wantsOf(r)}
 	code, err := p.cause(ctx, r)
 	if err != nil {
@@ -188,6 +190,8 @@ func (p *planner) unwanted(ctx context.Context, s *site, r *ledger.Row) (*Item, 
 		return freeze(reason.ForeignTouched)
 	case r.State == ledger.Edited && !code.Protective():
 		return freeze(reason.ChangedByHand)
+	case code == reason.Rejected: // of the object that should take its place
+		return freeze(reason.ReplacementStuck)
 	case code.Class() == reason.Frozen:
 		return freeze(code)
 	case !p.settled && !code.Protective():
@@ -287,15 +291,22 @@ func (p *planner) refusedSlot(s *site, it *Item) bool {
 		return false
 	}
 	for _, r := range s.book.Rows {
-		if r.Slot == it.Slot && r.State == ledger.Rejected && r.RemoteID == "" {
-			for _, c := range r.Contributors {
-				if p.refused[nodeKey{p.nodeIndex(c.Node), c.Indicator}] == reason.Rejected {
-					return true
-				}
-			}
+		if r.Slot == it.Slot && p.parkedStill(r) {
+			return true
 		}
 	}
 	return false
+}
+
+// parkedStill: the service refused to create the object, and the very same object
+// is still wanted.
+func (p *planner) parkedStill(r *ledger.Row) bool {
+	if r.State != ledger.Rejected || r.RemoteID != "" {
+		return false
+	}
+	return slices.ContainsFunc(r.Contributors, func(c ledger.Contributor) bool {
+		return p.refused[nodeKey{p.nodeIndex(c.Node), c.Indicator}] == reason.Rejected
+	})
 }
 
 func wantsOf(r *ledger.Row) []Want {

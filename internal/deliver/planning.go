@@ -93,7 +93,7 @@ func (m *Manager) newPlanner(ctx context.Context, g *group, sites []*site) (*pla
 	for _, s := range sites {
 		present += s.book.Present()
 	}
-	p.limit, p.plan.Cut.Foreign = budget(sites, present, false)
+	p.limit, p.plan.Cut.Foreign = budget(sites, present)
 	p.plan.Cut.Budget = max(p.limit, 0)
 	for i, d := range g.dests {
 		p.judges = append(p.judges, newJudge(d, i, p.byDomain[d.Target.Info().Domain].now))
@@ -234,4 +234,3 @@ func (m *Manager) blocks(ctx context.Context) (map[string][]*indicator.Record, e
 	}
 	return out, nil
 }
-

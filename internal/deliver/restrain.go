@@ -108,11 +108,12 @@ func (p *planner) fit() {
 	if p.limit < 0 {
 		return
 	}
-	over := -p.limit
+	over, hand := -p.limit, 0
 	for _, s := range p.sites {
 		for _, r := range s.book.Rows {
 			if r.Present() && !s.lapsed(r) {
 				over++
+				hand += one(byHand(r))
 			}
 		}
 		for id := range s.doubt {
@@ -128,17 +129,16 @@ func (p *planner) fit() {
 			over--
 		case Create:
 			over++
+			hand += one(it.Rank.Hand())
 			creates = append(creates, it)
 		}
 	}
+	over -= min(hand, reserveOf(p.sites))
 	slices.SortStableFunc(creates, func(a, b *Item) int { return byRank(b, a) })
 	dropped := map[*Item]bool{}
 	for _, it := range creates {
 		if over <= 0 {
 			break
-		}
-		if it.Rank.Hand() && over <= p.extra() {
-			continue
 		}
 		dropped[it] = true
 		over--
@@ -146,6 +146,13 @@ func (p *planner) fit() {
 			Detail: "frozen rows keep the slots", Sources: it.Sources()})
 	}
 	p.plan.Items = slices.DeleteFunc(p.plan.Items, func(it *Item) bool { return dropped[it] })
+}
+
+func one(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // byRank orders items from the best to the worst.

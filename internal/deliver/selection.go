@@ -202,11 +202,15 @@ func (p *planner) give(entries []rank.Entry) (evicted []rank.Entry, full bool) {
 	for _, s := range p.sites {
 		p.wanted[s.domain], p.slots[s.domain] = map[string]*want{}, map[string]string{}
 	}
-	free := p.limit - p.reserved()
+	free, spare := p.limit-p.reserved(), reserveOf(p.sites)
 	p.plan.Cut.Last, p.plan.Cut.Next = "", ""
 	p.granted, p.refused = map[nodeKey]bool{}, map[nodeKey]reason.Code{}
 	for _, e := range entries {
-		code, used := p.grant(e, free)
+		room := free
+		if e.Rank.Hand() {
+			room += spare
+		}
+		code, used := p.grant(e, room)
 		_, holds := p.holders[e.Rec.Indicator]
 		switch {
 		case code == reason.Quota:
@@ -223,7 +227,12 @@ func (p *planner) give(entries []rank.Entry) (evicted []rank.Entry, full bool) {
 			p.hold(e.Node, e.Rec, code, "", holds)
 		default:
 			p.granted[nodeKey{e.Node, e.Rec.Indicator}] = true
-			free -= used
+			if e.Rank.Hand() { // ad hoc blocks spend the reserve first
+				own := min(used, spare)
+				spare, free = spare-own, free-(used-own)
+			} else {
+				free -= used
+			}
 			if used > 0 {
 				p.plan.Cut.Last, p.plan.Cut.LastRank, p.plan.Cut.Rank = e.Rec.Value, e.Rank.String(), e.Rank
 			}
@@ -285,7 +294,7 @@ func (p *planner) grant(e rank.Entry, free int) (code reason.Code, used int) {
 		used += n
 		fresh = append(fresh, o)
 	}
-	if p.limit >= 0 && used > free && !(e.Rank.Hand() && used <= free+p.extra()) {
+	if p.limit >= 0 && used > free {
 		return reason.Quota, 0
 	}
 	for _, o := range fresh {
@@ -303,15 +312,6 @@ func (p *planner) grant(e rank.Entry, free int) (code reason.Code, used int) {
 		code = "" // part of the record is sent; the rest is held with its own row
 	}
 	return code, used
-}
-
-// extra is what an ad hoc block may use beyond the budget.
-func (p *planner) extra() int {
-	reserve := 0
-	for _, s := range p.sites {
-		reserve = max(reserve, s.info.Reserve)
-	}
-	return reserve
 }
 
 // cost is the number of new slots an object needs, or why it may not have one.

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"slices"
 	"time"
 
 	"github.com/remeld/remeld/internal/deliver/guard"
@@ -31,8 +32,8 @@ type site struct {
 // budget is the number of objects the group may have at the tenant (SEMANTICS D8):
 // min(capacity − reserve, capacity − foreign), less what a full answer taught.
 // Foreign growth stops creations and does not evict: rows that are present stay
-// within it. 0 capacity is no limit (-1). hand adds the reserve.
-func budget(sites []*site, present int, hand bool) (limit, foreign int) {
+// within it. 0 capacity is no limit (-1).
+func budget(sites []*site, present int) (limit, foreign int) {
 	capacity, reserve, learned := 0, 0, -1
 	for _, s := range sites {
 		if s.info.Capacity > 0 && (capacity == 0 || s.info.Capacity < capacity) {
@@ -48,14 +49,26 @@ func budget(sites []*site, present int, hand bool) (limit, foreign int) {
 		return -1, foreign
 	}
 	own := capacity - reserve
-	if hand {
-		own = capacity
-	}
 	room := max(capacity-foreign, 0)
 	if learned >= 0 {
 		room = min(room, learned)
 	}
 	return max(min(own, max(room, present)), 0), foreign
+}
+
+// reserveOf is what is kept free for ad hoc blocks.
+func reserveOf(sites []*site) int {
+	reserve := 0
+	for _, s := range sites {
+		reserve = max(reserve, s.info.Reserve)
+	}
+	return reserve
+}
+
+// byHand: an ad hoc block wants the row, which then sits in the reserve while there
+// is room in it.
+func byHand(r *ledger.Row) bool {
+	return slices.ContainsFunc(r.Contributors, func(c ledger.Contributor) bool { return slices.Contains(c.Sources, blockSource) })
 }
 
 // live counts present rows, by source for the guards.

@@ -48,7 +48,7 @@ func (m *Manager) Status(ctx context.Context) ([]Status, error) {
 		}
 		for _, s := range sites {
 			st := s.status()
-			limit, foreign := budget(sites, st.Live, false)
+			limit, foreign := budget(sites, st.Live)
 			st.Budget, st.Foreign, st.Approved, st.Applying = max(limit, 0), foreign, !first, applying
 			out = append(out, st)
 		}
@@ -233,4 +233,3 @@ var samples = func() []*indicator.Record {
 	}
 	return out
 }()
-

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -131,4 +132,27 @@ func (s *site) show(r *ledger.Row) Object {
 		o.RenewsAt = renewalAt(r, s.book.Meta.Offset())
 	}
 	return o
+}
+
+// Inverse is what an object was before an apply wrote it.
+type Inverse struct {
+	Domain   string
+	Identity string
+	Before   *ledger.Row // nil: it did not exist
+	Body     []byte      // as it was last sent
+}
+
+// Inverses returns what would undo an apply, by domain and identity. Restoring is
+// a plan of its own; these are recorded from the first apply on (SEMANTICS D17).
+func (m *Manager) Inverses(ctx context.Context, apply string) ([]Inverse, error) {
+	v, err := m.deps.Store.View()
+	if err != nil {
+		return nil, fmt.Errorf("read the inverses of %s: %w", apply, err)
+	}
+	defer v.Close()
+	var out []Inverse
+	err = ledger.Undos(ctx, v, apply, func(domain, identity string, before *ledger.Row, body []byte) {
+		out = append(out, Inverse{Domain: domain, Identity: identity, Before: before, Body: body})
+	})
+	return out, err
 }

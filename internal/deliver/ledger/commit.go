@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/remeld/remeld/internal/store"
@@ -126,22 +127,34 @@ func (c *Change) Undo(apply string, identity string, before *Row, body []byte) {
 	}
 	val := appendString(nil, string(row))
 	val = appendString(val, string(body))
-	c.put(undoSpace, apply+"/"+c.book.Domain+"/"+identity, val)
+	c.put(undoSpace, apply+"\x00"+c.book.Domain+"\x00"+identity, val)
 }
 
-// Undone reads one inverse.
-func Undone(identity string, val []byte) (before *Row, body []byte, err error) {
-	d := decoder{data: val}
-	row := d.bytes()
-	body = append([]byte(nil), d.bytes()...)
-	if d.failed {
-		return nil, nil, errCorrupt
+// Undos calls fn with every inverse of an apply.
+func Undos(ctx context.Context, v store.View, apply string, fn func(domain, identity string, before *Row, body []byte)) error {
+	r := store.Range{From: []byte(apply + "\x00"), To: []byte(apply + "\x01")}
+	err := v.Scan(ctx, undoSpace, r, func(k, val []byte) error {
+		domain, identity, _ := strings.Cut(string(k[len(apply)+1:]), "\x00")
+		d := decoder{data: val}
+		row := d.bytes()
+		body := append([]byte(nil), d.bytes()...)
+		if d.failed {
+			return errCorrupt
+		}
+		var before *Row
+		if len(row) > 0 {
+			var err error
+			if before, err = DecodeRow(identity, row); err != nil {
+				return err
+			}
+		}
+		fn(domain, identity, before, body)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read the inverses of %s: %w", apply, err)
 	}
-	if len(row) == 0 {
-		return nil, nil, nil
-	}
-	before, err = DecodeRow(identity, row)
-	return before, body, err
+	return nil
 }
 
 // Commit makes the change durable and visible. After an error the book is as
