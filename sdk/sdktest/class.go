@@ -69,9 +69,38 @@ func testDoc(t *testing.T, class sdk.Class) {
 	if !strings.Contains(example, "class: "+class.Name) {
 		t.Errorf("the example has no node of class %s", class.Name)
 	}
-	var parsed map[string]any
+	var parsed struct {
+		Nodes map[string]struct {
+			Class  string
+			Config map[string]any
+		}
+	}
 	if err := yaml.Load([]byte(example), &parsed); err != nil {
 		t.Errorf("the example is no YAML: %v", err)
+	}
+	for name, n := range parsed.Nodes {
+		if n.Class == class.Name {
+			testExample(t, class, name, n.Config)
+		}
+	}
+}
+
+// testExample holds the examples of a page to what the class takes.
+func testExample(t *testing.T, class sdk.Class, name string, config map[string]any) {
+	t.Helper()
+	text, err := yaml.Marshal(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := Decode(class, string(text))
+	if err != nil {
+		t.Errorf("example %s: %v", name, err)
+		return
+	}
+	if v, ok := cfg.(sdk.Validator); ok {
+		for _, err := range v.Validate() {
+			t.Errorf("example %s: %v", name, err)
+		}
 	}
 }
 
