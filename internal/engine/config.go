@@ -1,0 +1,300 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/internal/graph"
+	"github.com/remeld/remeld/internal/store"
+	"github.com/remeld/remeld/sdk"
+)
+
+// Apply puts a configuration in force: nodes that did not change keep running, the
+// others are built new before anything is swapped. An error leaves everything as
+// it was (SEMANTICS E11).
+func (e *Engine) Apply(ctx context.Context, specs []NodeSpec) error {
+	e.apply.Lock()
+	defer e.apply.Unlock()
+	next, steps, err := e.build(ctx, specs)
+	if err != nil {
+		return err
+	}
+	old := e.set.Load()
+	stopped := e.stopNodes(old, steps)
+	if err := e.adopt(ctx, next, steps); err != nil {
+		err = errors.Join(err, e.reclaim(ctx, stopped))
+		e.startNodes(stopped)
+		return err
+	}
+	e.set.Store(next)
+	e.startNodes(next.sorted())
+	return nil
+}
+
+// reclaim makes nodes the writers of their names again after a failed Apply.
+func (e *Engine) reclaim(ctx context.Context, nodes []*node) error {
+	for _, n := range nodes {
+		var err error
+		if n.fence, err = e.Store.Acquire(ctx, "node/"+n.name()); err != nil {
+			return fmt.Errorf("become the writer of node %s again: %w", n.name(), err)
+		}
+	}
+	return nil
+}
+
+// sorted returns the nodes, inputs before readers.
+func (s *nodeSet) sorted() []*node {
+	var out []*node
+	for _, name := range s.graph.Order() {
+		out = append(out, s.nodes[name])
+	}
+	return out
+}
+
+// build makes the new set beside the one in force. Unchanged nodes are shared.
+func (e *Engine) build(ctx context.Context, specs []NodeSpec) (*nodeSet, []graph.Step, error) {
+	built := map[string]any{}
+	infos := map[string]sdk.SourceInfo{}
+	old := e.set.Load()
+	gnodes := make([]graph.Node, len(specs))
+	for i, s := range specs {
+		instance, info, err := s.instance(old)
+		if err != nil {
+			return nil, nil, fmt.Errorf("build node %s: %w", s.Name, err)
+		}
+		built[s.Name], infos[s.Name] = instance, info
+		s.Origin = info.Origin
+		gnodes[i] = s.Node
+	}
+	g, err := graph.New(gnodes)
+	if err != nil {
+		return nil, nil, err
+	}
+	past, err := e.past(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	steps := graph.Plan(past, g)
+	next := &nodeSet{graph: g, nodes: map[string]*node{}}
+	action := map[string]graph.Action{}
+	for _, s := range steps {
+		action[s.Name] = s.Action
+	}
+	for _, s := range specs {
+		if o := old.nodes[s.Name]; o != nil && action[s.Name] == graph.Keep {
+			next.nodes[s.Name] = o
+			continue
+		}
+		s.Origin = infos[s.Name].Origin
+		next.nodes[s.Name] = e.newNode(s, built[s.Name], infos[s.Name], g.Guarding(s.Name))
+	}
+	return next, steps, nil
+}
+
+// instance builds what the specification describes, or takes the running one if
+// nothing it depends on changed.
+func (s *NodeSpec) instance(old *nodeSet) (any, sdk.SourceInfo, error) {
+	if o := old.nodes[s.Name]; o != nil && o.spec.Fingerprint == s.Fingerprint && o.spec.Login == s.Login &&
+		o.spec.Class == s.Class && o.spec.Role == s.Role {
+		if o.source != nil {
+			return o.source, o.info, nil
+		}
+		return o.proc, sdk.SourceInfo{}, nil
+	}
+	if s.Build == nil {
+		if s.Role == sdk.RoleSource {
+			return nil, sdk.SourceInfo{}, fmt.Errorf("a source needs Build")
+		}
+		return nil, sdk.SourceInfo{}, nil
+	}
+	v, err := s.Build()
+	if err != nil {
+		return nil, sdk.SourceInfo{}, err
+	}
+	if src, ok := v.(sdk.Source); ok && s.Role == sdk.RoleSource {
+		return src, src.Info(), nil
+	}
+	if s.Role == sdk.RoleSource {
+		return nil, sdk.SourceInfo{}, fmt.Errorf("%T is no source", v)
+	}
+	return v, sdk.SourceInfo{}, nil
+}
+
+func (e *Engine) newNode(s NodeSpec, instance any, info sdk.SourceInfo, guarding bool) *node {
+	n := &node{
+		eng: e, spec: s, info: info, guarding: guarding, wake: make(chan struct{}, 1),
+		log: e.Log.With("node", s.Name, "class", s.Class),
+	}
+	n.source, _ = instance.(sdk.Source)
+	n.proc, _ = instance.(sdk.Processor)
+	n.set = s.Source.resolve(info, guarding)
+	n.enrich = &enricher{spec: &n.spec}
+	if n.isSource() {
+		n.enrich.source, n.enrich.tlp = s.Name, n.set.TLP
+	} else {
+		n.enrich.tlp = indicator.Unlabelled
+	}
+	return n
+}
+
+// past is the graph the store's tables belong to: that of the last Apply, also of
+// an earlier process.
+func (e *Engine) past(ctx context.Context) (*graph.Graph, error) {
+	v, err := e.Store.View()
+	if err != nil {
+		return nil, err
+	}
+	defer v.Close()
+	var nodes []graph.Node
+	prefix := docKey("")
+	to := append(slices.Clone(prefix[:len(prefix)-1]), prefix[len(prefix)-1]+1)
+	var names []string
+	err = v.Scan(ctx, docSpace, store.Range{From: prefix, To: to}, func(key, _ []byte) error {
+		names = append(names, string(key[len(prefix):]))
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the nodes of the store: %w", err)
+	}
+	for _, name := range names {
+		st, err := loadState(ctx, v, name)
+		if err != nil {
+			return nil, err
+		}
+		nodes = append(nodes, graph.Node{
+			Name: name, Class: st.Class, Role: sdk.Role(st.Role), Inputs: st.Inputs, Allow: st.Allow,
+			Protect: st.Protect, Fingerprint: st.Fingerprint, Login: st.Login, Origin: st.Origin,
+		})
+	}
+	return graph.New(nodes)
+}
+
+// adopt writes what the plan means for the store, in one commit, and gives the new
+// nodes their state, dictionary and fence.
+func (e *Engine) adopt(ctx context.Context, next *nodeSet, steps []graph.Step) error {
+	v, err := e.Store.View()
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	c := &store.Commit{}
+	states := map[string]*state{}
+	for _, s := range steps {
+		if s.Action == graph.Remove {
+			if err := e.forget(ctx, v, c, s.Name); err != nil {
+				return err
+			}
+			continue
+		}
+		n := next.nodes[s.Name]
+		if s.Action == graph.Keep && n.st.Load() != nil {
+			continue
+		}
+		st, err := n.stateAfter(ctx, v, c, s.Action)
+		if err != nil {
+			return err
+		}
+		w, err := st.write(s.Name)
+		if err != nil {
+			return err
+		}
+		c.Writes = append(c.Writes, w)
+		states[s.Name] = st
+	}
+	for name := range states {
+		n := next.nodes[name]
+		if n.fence, err = e.Store.Acquire(ctx, "node/"+name); err != nil {
+			return fmt.Errorf("become the writer of node %s: %w", name, err)
+		}
+	}
+	if _, err := e.Store.Commit(ctx, c); err != nil {
+		return fmt.Errorf("commit the configuration: %w", err)
+	}
+	for name, st := range states {
+		next.nodes[name].st.Store(st)
+	}
+	return nil
+}
+
+// forget drops all a removed node had.
+func (e *Engine) forget(ctx context.Context, v store.View, c *store.Commit, name string) error {
+	for _, space := range spaces(name) {
+		c.Clear = append(c.Clear, store.SpaceRange{Space: space})
+	}
+	head, _, err := v.Head(ctx, "n/"+name)
+	if err != nil {
+		return err
+	}
+	c.Trims = append(c.Trims, store.Trim{Log: "n/" + name, UpTo: head})
+	c.Writes = append(c.Writes, store.Write{Space: docSpace, Key: docKey(name), Delete: true})
+	for _, kind := range []string{"source_failing", "secret_refused", "role_missing", "source_frozen", "max_stale", "node_failing", "pieces_bound"} {
+		if err := e.Conditions.Clear(ctx, name, kind); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stateAfter returns the state a node starts with under an action.
+func (n *node) stateAfter(ctx context.Context, v store.View, c *store.Commit, action graph.Action) (*state, error) {
+	st, err := loadState(ctx, v, n.name())
+	if err != nil {
+		return nil, err
+	}
+	if st == nil || st.Role != string(n.spec.Role) {
+		if st != nil {
+			if err := n.eng.forget(ctx, v, c, n.name()); err != nil {
+				return nil, err
+			}
+			c.Writes = c.Writes[:len(c.Writes)-1] // the state is written anew
+		}
+		st, action = &state{}, graph.Add
+	}
+	if err := n.loadDict(ctx, v); err != nil {
+		return nil, err
+	}
+	st = st.clone()
+	st.Poll.Applying = nil // an interrupted poll is discarded: the next one finds the rest
+	n.describe(st, action)
+	return st, nil
+}
+
+// describe writes what the node is now into its state, and what has to be done
+// because it was something else.
+func (n *node) describe(st *state, action graph.Action) {
+	if !n.isSource() && (action == graph.Add || action == graph.Replay || action == graph.Replace) {
+		rb := &rebuild{Why: "the configuration changed"}
+		for _, was := range st.Allow {
+			if !slices.Contains(n.spec.Allow, was) && st.Rows > 0 {
+				rb.Lifted = was
+				st.Step.Lifting = append(st.Step.Lifting, was)
+			}
+		}
+		for name := range st.Step.Cursors {
+			if !slices.Contains(n.spec.Inputs, name) && !slices.Contains(n.spec.Allow, name) {
+				delete(st.Step.Cursors, name)
+				delete(st.Step.AllowReady, name)
+			}
+		}
+		if rb.Lifted == "" && st.Step.Rebuild != nil {
+			rb.Lifted = st.Step.Rebuild.Lifted
+		}
+		st.Step.Rebuild = rb
+	}
+	if n.isSource() {
+		switch action {
+		case graph.Replace:
+			st.Poll.Judged, st.Poll.Frozen, st.Poll.Baseline, st.Poll.Next = false, nil, nil, nil
+			st.Poll.Rejudge = true
+		case graph.Replay, graph.Rebuild:
+			st.Poll.Rejudge = st.Rows > 0
+			st.Poll.LastEnd, st.Poll.Failures, st.Poll.RetryAt = 0, 0, 0
+		}
+	}
+	st.Role, st.Class, st.Origin = string(n.spec.Role), n.spec.Class, n.spec.Origin
+	st.Fingerprint, st.Login, st.Guarding, st.Protect = n.spec.Fingerprint, n.spec.Login, n.guarding, n.spec.Protect
+	st.Inputs, st.Allow = n.spec.Inputs, n.spec.Allow
+}
