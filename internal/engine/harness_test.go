@@ -277,3 +277,5 @@ func hosts(n int) []string {
 }
 
 var errCut = errors.New("connection reset")
+
+type ctxT = context.Context
