@@ -31,7 +31,7 @@ type tenant struct {
 	badRow   func(value string) string                      // "" = accepted; else the reason it fails the call
 	badItem  func(value string) string                      // the reason it is rejected
 	ownOnly  string                                         // app that sees only its own rows
-	adopts   map[string]string                              // identity → id answered instead
+	posts    bool                                           // a create never updates: a repeated one is a duplicate
 }
 
 type tenantRow struct {
@@ -324,7 +324,7 @@ func (d *door) upsertOne(it wireItem) sdk.Outcome {
 			continue
 		}
 		n++
-		if r.Value == it.Value && r.Action == it.Action {
+		if r.Value == it.Value && r.Action == it.Action && (!t.posts || r.ID == it.ID) {
 			r.Note, r.Score, r.Expires, r.Mark, r.App = it.Note, it.Score, it.Expires, it.Mark, d.app
 			return sdk.Outcome{Status: sdk.Accepted, RemoteID: r.ID}
 		}
