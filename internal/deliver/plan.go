@@ -125,7 +125,8 @@ type Plan struct {
 	Desired  int                       `json:"desired"` // records read
 	Cut      Cut                       `json:"cut"`
 	Stops    []StopReport              `json:"stops,omitempty"`
-	Notes    []string                  `json:"notes,omitempty"`
+	// Notes say what the plan had to do without: a listing, an answer.
+	Notes []string `json:"notes,omitempty"`
 	// First: nobody has approved a plan of these nodes yet.
 	First bool `json:"first,omitempty"`
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/remeld/remeld/indicator"
@@ -33,14 +34,22 @@ func (m *Manager) Plan(ctx context.Context, name string, opts PlanOptions) (*Pla
 	if err != nil {
 		return nil, err
 	}
+	var notes []string
 	if g.busy.TryLock() {
 		err := m.prepare(ctx, sites, opts)
 		g.busy.Unlock()
 		if err != nil && !lacking(err) {
 			return nil, err
 		}
+		if err != nil {
+			notes = strings.Split(err.Error(), "\n")
+		}
 	}
-	return m.plan(ctx, g, sites)
+	p, err := m.plan(ctx, g, sites)
+	if err == nil {
+		p.Notes = append(p.Notes, notes...)
+	}
+	return p, err
 }
 
 // lacking: the plan can be made without what failed; it will say what it lacks.

@@ -141,6 +141,9 @@ func (m *Manager) step(ctx context.Context, g *group, now time.Time) error {
 		g.run.plannedOn, g.run.plannedAt = heads, now
 		return err
 	}
+	if p.Changes() == 0 && len(p.Notes) > 0 {
+		return fmt.Errorf("the plan is not complete: %s", strings.Join(p.Notes, "; "))
+	}
 	if p.Changes() == 0 && p.Actions[Note] == 0 {
 		g.run.plannedOn, g.run.plannedAt, g.run.failures = heads, now, 0
 		return nil

@@ -1,0 +1,79 @@
+package deliver
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/remeld/remeld/internal/deliver/guard"
+)
+
+// SoleContributions counts, by destination node and then by source, the live rows
+// that nobody but the given sources speaks for: what would be withdrawn if they
+// went (SEMANTICS E11). A row of several of them counts for each.
+func (m *Manager) SoleContributions(ctx context.Context, sources []string) (map[string]map[string]int, error) {
+	out := map[string]map[string]int{}
+	for _, g := range m.groupsSorted() {
+		sites, err := m.sites(ctx, g)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range sites {
+			s.soleContributions(sources, out)
+		}
+	}
+	return out, nil
+}
+
+func (s *site) soleContributions(sources []string, out map[string]map[string]int) {
+	for _, r := range s.book.Rows {
+		by := r.Sources()
+		others := slices.ContainsFunc(by, func(src string) bool { return !slices.Contains(sources, src) })
+		if !r.Present() || others || len(by) == 0 {
+			continue
+		}
+		for _, node := range r.Nodes() {
+			if out[node] == nil {
+				out[node] = map[string]int{}
+			}
+			for _, src := range by {
+				out[node][src]++
+			}
+		}
+	}
+}
+
+// AllowWithdrawals lets as many withdrawals of a node's destinations pass the
+// guards as bySource says, until the given time: a person saw them in the preview
+// of a commit and approved exactly those.
+func (m *Manager) AllowWithdrawals(ctx context.Context, node string, bySource map[string]int, by, why string, until time.Time) error {
+	g, err := m.groupOf(node)
+	if err != nil {
+		return err
+	}
+	g.busy.Lock()
+	defer g.busy.Unlock()
+	sites, err := m.sites(ctx, g)
+	if err != nil {
+		return err
+	}
+	total := 0
+	for _, n := range bySource {
+		total += n
+	}
+	for _, s := range sites {
+		s.window.Allow(guard.Allowance{Key: guard.Key{Class: guard.Delete}, Left: total, Until: until, By: by, Reason: why})
+		for src, n := range bySource {
+			s.window.Allow(guard.Allowance{Key: guard.Key{Class: guard.Source, Of: src}, Left: n, Until: until, By: by, Reason: why})
+		}
+		c := s.book.Begin()
+		if err := writeDoc(c, guardSpace, s.domain, s.window); err != nil {
+			return err
+		}
+		if err := s.book.Commit(ctx, c); err != nil {
+			return fmt.Errorf("allow the withdrawals of %s: %w", why, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+package deliver
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/remeld/remeld/sdk"
+	"github.com/remeld/remeld/sdk/sdktest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// wall is the bubble's time, so that Run can be watched from outside.
+type wall struct{}
+
+func (wall) Now() time.Time { return time.Now() }
+
+func (wall) Sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// running starts Run in the test's bubble; the tenant's clock follows.
+func running(t *testing.T, r *rig) (follow func(time.Duration), stop func()) {
+	t.Helper()
+	m, err := Open(t.Context(), Deps{Store: r.store, Clock: wall{}, Conditions: r.conds, Upstream: r.graph, Owner: "mark", Settings: r.set})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.m = m
+	r.configure()
+	r.tenant.clock = sdktest.NewClock(time.Now())
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- m.Run(ctx) }()
+	return func(d time.Duration) {
+			for end := time.Now().Add(d); time.Now().Before(end); {
+				time.Sleep(time.Second)
+				r.tenant.clock.Advance(time.Second)
+			}
+			synctest.Wait()
+		}, func() {
+			cancel()
+			<-done
+		}
+}
+
+func TestD5_LoopWaitsUntilUpstreamSettles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 100)
+		follow, stop := running(t, r)
+		defer stop()
+		follow(time.Minute)
+		r.graph.mark.Settled = false
+		follow(2 * time.Minute)
+		r.wantMany(3)
+		r.graph.mark.Heads = map[string]uint64{"t": 2}
+		follow(3 * time.Minute)
+		if n := len(r.tenant.live()); n != 0 {
+			t.Fatalf("%d live while upstream is not settled", n)
+		}
+		r.graph.mark.Settled = true
+		r.graph.mark.Heads = map[string]uint64{"t": 3}
+		follow(30 * time.Second)
+		if n := len(r.tenant.live()); n != 0 {
+			t.Fatalf("%d live before it was quiet for a minute", n)
+		}
+		follow(time.Minute)
+		if n := len(r.tenant.live()); n != 3 {
+			t.Fatalf("%d live", n)
+		}
+		// After the time-out an unsettled upstream may create and not delete.
+		r.graph.mark.Settled = false
+		r.graph.mark.Heads = map[string]uint64{"t": 4}
+		r.want("def", "late.evil.com", 80)
+		r.unwant("def", "h0000.evil.com")
+		follow(35 * time.Minute)
+		if n := len(r.tenant.live()); n != 4 {
+			t.Errorf("%d live after the time-out: %v", n, r.tenant.names())
+		}
+	})
+}
+
+func TestD12_LoopGoesOnWithGrowingWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 100)
+		r.wantMany(3)
+		r.tenant.fault = func(_ int, op sdk.OpName, _ string) error {
+			if op == sdk.OpUpsert {
+				return &sdk.Error{Failure: sdk.Unavailable, Message: "500"}
+			}
+			return nil
+		}
+		follow, stop := running(t, r)
+		defer stop()
+		follow(6 * time.Hour)
+		if n := r.tenant.writes(); n < 12 || n > 120 {
+			t.Errorf("%d calls in six hours of failure", n)
+		}
+		r.tenant.mu.Lock()
+		r.tenant.fault = nil
+		r.tenant.mu.Unlock()
+		follow(time.Hour)
+		if n := len(r.tenant.live()); n != 3 {
+			t.Errorf("%d live after the service came back", n)
+		}
+	})
+}
+
+func TestD18_LoopLooksForDrift(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 100)
+		r.dests[0].Restore = true
+		r.wantMany(3)
+		follow, stop := running(t, r)
+		defer stop()
+		follow(5 * time.Minute)
+		r.tenant.remove(r.tenant.live()["h0001.evil.com/Block"].ID)
+		follow(7 * time.Hour)
+		if n := len(r.tenant.live()); n != 3 {
+			t.Errorf("%d live: the drift was not seen", n)
+		}
+	})
+}
