@@ -130,7 +130,7 @@ func (n *node) prepare(ctx context.Context, v store.View, set *nodeSet) error {
 		}
 		n.allow = sets
 	}
-	return n.prepareRanges(ctx, v, set)
+	return nil
 }
 
 func readAllow(ctx context.Context, v store.View, from *node) (*allowSet, error) {
@@ -226,8 +226,10 @@ func (s *stepping) followAllow(ctx context.Context, from *node, at uint64) error
 	if len(gone.has) > 0 {
 		s.lift(from.name())
 	}
-	if s.node.spec.ranged(s.node.proc) || len(changes) > manyEntries {
-		s.node.ranger = nil
+	if s.node.ranger != nil {
+		return s.allowRanges(ctx, from.name(), changes, head)
+	}
+	if len(changes) > manyEntries {
 		s.begin("allow-list " + from.name() + " changed")
 		if len(gone.has) > 0 {
 			s.st.Step.Rebuild.Lifted = from.name()

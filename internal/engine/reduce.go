@@ -60,11 +60,17 @@ func (s *stepping) reduce(key []byte, at func(input int) []byte, old *row.Row) (
 	if err != nil {
 		return nil, fmt.Errorf("key of node %s: %w", s.node.name(), err)
 	}
-	m := &mind{rec: indicator.Record{Indicator: i}}
 	if allow, entry, ok := s.node.allowed(i); ok {
+		m := &mind{rec: indicator.Record{Indicator: i}}
 		m.rule, m.reason, m.detail = "allow", allow, entry.Value
 		return m, nil
 	}
+	return s.judgeMerged(i, in, old)
+}
+
+// judgeMerged computes what the node says of what no allow-list covers.
+func (s *stepping) judgeMerged(i indicator.Indicator, in []sdk.Contribution, old *row.Row) (*mind, error) {
+	m := &mind{rec: indicator.Record{Indicator: i}}
 	v := s.node.combine(i, in)
 	if v.Drop {
 		m.rule, m.reason, m.detail = "processor", v.Reason, v.Detail

@@ -23,7 +23,8 @@ func (n *node) step(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	defer v.Close()
+	b := &stepping{node: n, set: set, view: v}
+	defer func() { b.view.Close() }()
 	ready, err := n.allowReady(ctx, set)
 	if err != nil || !ready {
 		return false, err
@@ -31,7 +32,13 @@ func (n *node) step(ctx context.Context) (more bool, err error) {
 	if err := n.prepare(ctx, v, set); err != nil {
 		return false, err
 	}
-	b := &stepping{node: n, set: set, view: v, st: n.st.Load().clone()}
+	b.st = n.st.Load().clone()
+	if ranged(n.proc) && n.ranger == nil {
+		if err := b.loadRanges(ctx); err != nil {
+			n.ranger = nil
+			return false, err
+		}
+	}
 	if b.st.Step.Rebuild != nil {
 		return true, b.rebuildChunk(ctx)
 	}
@@ -78,7 +85,10 @@ func (s *stepping) tail(ctx context.Context) (more bool, err error) {
 	if err != nil || len(keys) == 0 {
 		return false, err
 	}
-	return more, s.merge(ctx, keys, s.commitRows)
+	if s.node.ranger != nil {
+		return more, s.mergeRanges(ctx, keys)
+	}
+	return more, s.merge(ctx, keys)
 }
 
 // heads reads the inputs' heads; a reader far behind reads the tables instead.
@@ -138,9 +148,8 @@ func (s *stepping) changes(ctx context.Context, heads map[string]uint64) (keys [
 	return slices.CompactFunc(keys, bytes.Equal), more, nil
 }
 
-// merge takes what own table and inputs have of keys, which ascend, and hands the
-// outcome to commit.
-func (s *stepping) merge(ctx context.Context, keys [][]byte, commit func(context.Context, *outcome) error) error {
+// merge computes keys, which ascend, from what the inputs have of them.
+func (s *stepping) merge(ctx context.Context, keys [][]byte) error {
 	b := &batch{keys: keys}
 	if err := b.get(ctx, s.view, s.node.out()); err != nil {
 		return err
@@ -154,7 +163,7 @@ func (s *stepping) merge(ctx context.Context, keys [][]byte, commit func(context
 	if err != nil {
 		return err
 	}
-	return commit(ctx, o)
+	return s.commitRows(ctx, o)
 }
 
 // batch holds the rows of some keys in several tables: tables[0] is the node's
