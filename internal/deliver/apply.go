@@ -53,7 +53,7 @@ type Result struct {
 	Why  []string `json:"why,omitempty"`
 }
 
-// Partial: not everything was done (exit code 3).
+// Partial reports whether not everything was done (exit code 3).
 func (r *Result) Partial() bool { return r.Left > 0 || len(r.Skipped) > 0 || len(r.Why) > 0 }
 
 // applier is one running apply.
@@ -75,7 +75,7 @@ type applier struct {
 	off  map[string]error // domains that take no more calls in this apply
 }
 
-// PlanExpiredError and friends refuse a plan whole.
+// The errors that refuse a plan whole.
 var (
 	ErrPlanExpired = errors.New("the plan is older than its life; make a new one")
 	ErrPlanConfig  = errors.New("the destination's configuration changed since the plan was made; make a new one")
@@ -218,7 +218,7 @@ func (a *applier) notes(ctx context.Context, items []*Item) error {
 		n := 0
 		for _, it := range items {
 			r := s.book.Rows[it.Identity]
-			if it.Domain != s.domain || r == nil {
+			if it.Domain != s.domain || r == nil || a.off[s.domain] != nil {
 				continue
 			}
 			a.done++
@@ -324,10 +324,12 @@ func (a *applier) send(ctx context.Context, op sdk.OpName, items []*Item) error 
 // identities the service accepted.
 func (a *applier) sendChunk(ctx context.Context, c *chunk) (accepted map[string]bool, err error) {
 	accepted = map[string]bool{}
-	if a.off[c.site.domain] != nil {
+	if _, off := a.off[c.site.domain]; off {
 		return accepted, nil
 	}
-	a.m.refresh(c.site)
+	if err := a.fresh(ctx, c); err != nil {
+		return accepted, a.shut(ctx, c.site, err)
+	}
 	b := &batch{site: c.site, target: c.target, op: c.op, accepted: accepted}
 	room := slots{a.room(false), a.room(true)}
 	for _, it := range c.items {
@@ -356,6 +358,28 @@ func (a *applier) sendChunk(ctx context.Context, c *chunk) (accepted map[string]
 	}
 	a.progress()
 	return accepted, err
+}
+
+// fresh brings the clock and, in an apply longer than a listing's life, the
+// listing up to date.
+func (a *applier) fresh(ctx context.Context, c *chunk) error {
+	a.m.refresh(c.site)
+	for _, d := range c.site.dests {
+		for _, j := range a.judges[d.Node] {
+			if j.domain == c.site.domain {
+				j.now, j.env.Now = c.site.now, c.site.now
+			}
+		}
+	}
+	if c.site.list != nil || c.op != sdk.OpUpsert {
+		return nil
+	}
+	err := a.m.relist(ctx, c.site)
+	if err == nil || fatal(err) || errors.Is(err, ledger.ErrStore) || ctx.Err() != nil {
+		return err
+	}
+	a.why(err.Error())
+	return nil
 }
 
 func (a *applier) progress() {

@@ -80,7 +80,7 @@ func (a *applier) untouchable(s *site, r *ledger.Row) string {
 	if s.list == nil {
 		return ""
 	}
-	if remote, ok := s.list.rows[r.RemoteID]; ok && !s.owner.ours(&remote) {
+	if remote, ok := s.list.rows[r.RemoteID]; ok && !s.holds(r, &remote) {
 		return "the row at the tenant does not carry our mark any more"
 	}
 	return ""
@@ -150,7 +150,7 @@ func (a *applier) checkWrite(ctx context.Context, c *chunk, bi *batchItem) (*bat
 		if why := a.untouchable(c.site, bi.before); why != "" {
 			return nil, why, nil
 		}
-		bi.after.RemoteID, bi.after.Created = bi.before.RemoteID, bi.before.Created
+		bi.after.RemoteID, bi.after.Created, bi.after.AdoptedFrom = bi.before.RemoteID, bi.before.Created, bi.before.AdoptedFrom
 	}
 	return bi, "", nil
 }

@@ -122,9 +122,12 @@ func (p *planner) byHand(s *site, w *want, r *ledger.Row) []*Item {
 	return []*Item{p.item(s, w, Update)}
 }
 
+// adoptedCode marks a row taken over that does not carry our mark yet.
+const adoptedCode = "adopted"
+
 // changed: the content differs, or the score moved by a step since it was sent.
 func changed(r *ledger.Row, o *sdk.Object) bool {
-	if r.Hash != o.Hash {
+	if r.Hash != o.Hash || r.Code == adoptedCode {
 		return true
 	}
 	was, knew := r.Score.Get()

@@ -132,7 +132,7 @@ func (s Settings) withDefaults() Settings {
 	return s
 }
 
-// DuplicateError: two nodes make the same object at one tenant, which is a
+// DuplicateError says that two nodes make the same object at one tenant, which is a
 // configuration error (SEMANTICS D8).
 type DuplicateError struct {
 	Domain   string

@@ -194,7 +194,7 @@ func (m *Manager) Adopt(ctx context.Context, name, createdBy string) (int, error
 			row := ledger.Row{Identity: r.Identity, Slot: r.Slot, Action: r.Action, RemoteID: id, Hash: r.Hash, State: ledger.Live,
 				Created: m.deps.Clock.Now(), Sent: m.deps.Clock.Now(), Expires: r.Expires}
 			if taken {
-				row.Hash = "adopted" // differs from any content: the first update writes our mark
+				row.AdoptedFrom, row.Code, row.Reason = createdBy, adoptedCode, "taken over; the next update writes our mark"
 			}
 			c.Put(row, nil)
 			n++

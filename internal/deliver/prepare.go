@@ -15,7 +15,7 @@ import (
 // be seen; with a new complete listing it ends at once.
 const learnedLife = 24 * time.Hour
 
-// ClockError: this machine's clock left the service's by more than an hour since
+// ClockError says that this machine's clock left the service's by more than an hour since
 // both were last seen together (SEMANTICS E16). Nothing expires and nothing is
 // sent until the clock is right again or a person says it is.
 type ClockError struct {
@@ -110,7 +110,16 @@ func (m *Manager) mark(c *ledger.Change, s *site, l *listing) {
 
 // same: the listed object is the one we wrote, and still ours.
 func (s *site) same(r *ledger.Row, remote *sdk.Remote) bool {
-	return remote.Identity == r.Identity && s.owner.ours(remote) && (remote.Hash == "" || r.Hash == "" || remote.Hash == r.Hash)
+	return remote.Identity == r.Identity && s.holds(r, remote) && (remote.Hash == "" || r.Hash == "" || remote.Hash == r.Hash)
+}
+
+// holds: the listed object that a row names may be written: it carries our mark and
+// our app made it, or it was taken over from the app that did.
+func (s *site) holds(r *ledger.Row, remote *sdk.Remote) bool {
+	if r.AdoptedFrom != "" {
+		return remote.App == r.AdoptedFrom && (remote.Mark == "" || remote.Mark == s.owner.mark)
+	}
+	return s.owner.ours(remote)
 }
 
 // noteForeign raises what a listing shows of other stores and of rows of ours that
@@ -134,7 +143,7 @@ func (m *Manager) noteForeign(ctx context.Context, s *site) {
 	}
 }
 
-// StoppedError: the destination takes no calls until its configuration changes or
+// StoppedError says that the destination takes no calls until its configuration changes or
 // a person tries again.
 type StoppedError struct {
 	Domain, Kind, Why string
@@ -144,7 +153,7 @@ func (e *StoppedError) Error() string { return e.Domain + " is stopped (" + e.Ki
 
 // failed turns a failure that will not get better by itself into a stop.
 func (m *Manager) failed(ctx context.Context, s *site, err error) error {
-	kind, help := "", ""
+	var kind, help string
 	switch sdk.FailureOf(err) {
 	case sdk.Unauthorized:
 		kind, help = "secret_refused", "renew the secret or certificate of connection "+s.info.Connection

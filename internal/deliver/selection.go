@@ -53,7 +53,6 @@ type planner struct {
 	limit    int          // slots; -1 = no limit
 	wanted   map[string]map[string]*want
 	slots    map[string]map[string]string
-	evicted  int
 	// granted and refused are the outcome for the records that were placed.
 	granted map[nodeKey]bool
 	refused map[nodeKey]reason.Code
@@ -170,7 +169,6 @@ func (p *planner) place(challengers []rank.Entry) (full bool) {
 		evicted, full := p.give(entries)
 		allowed := p.swapsLeft()
 		if allowed < 0 || len(evicted) <= allowed {
-			p.evicted = len(evicted)
 			return full
 		}
 		for _, e := range evicted[:len(evicted)-allowed] {
@@ -286,7 +284,7 @@ func (p *planner) grant(e rank.Entry, free int) (code reason.Code, used int) {
 			code = reason.Conflict
 			continue
 		}
-		c, n := p.cost(s, o)
+		c, n := p.cost(s, o, d)
 		if c != "" {
 			code = c
 			continue
@@ -315,8 +313,11 @@ func (p *planner) grant(e rank.Entry, free int) (code reason.Code, used int) {
 }
 
 // cost is the number of new slots an object needs, or why it may not have one.
-func (p *planner) cost(s *site, o *sdk.Object) (reason.Code, int) {
+func (p *planner) cost(s *site, o *sdk.Object, d *Destination) (reason.Code, int) {
 	r := s.book.Rows[o.Identity]
+	if r != nil && s.lapsed(r) && d.RenewOnChange && !changed(r, o) {
+		return "", 0 // it ended and is not sent again
+	}
 	if r != nil && r.Present() && !s.lapsed(r) {
 		if p.keeps(s, r) {
 			return "", 0 // counted among the reserved

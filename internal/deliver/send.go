@@ -254,7 +254,7 @@ func (a *applier) acceptedRow(ctx context.Context, b *batch, bi *batchItem, out 
 	if r.Created.IsZero() {
 		r.Created = now
 	}
-	if b.site.foreignID(r.RemoteID) {
+	if known := bi.before != nil && bi.before.RemoteID == r.RemoteID; !known && b.site.foreignID(r.RemoteID) {
 		r.State, r.Code, r.Reason = ledger.Touched, "foreign_touched", "the service answered with the id of a foreign row"
 		a.m.noteTouched(ctx, b.site, &r)
 	}

@@ -123,12 +123,11 @@ func (t *tenant) remove(id string) {
 
 // door is one app's target at a tenant.
 type door struct {
-	t       *tenant
-	app     string
-	action  string
-	info    sdk.TargetInfo
-	note    string // part of the content
-	mapping int    // calls of Map
+	t      *tenant
+	app    string
+	action string
+	info   sdk.TargetInfo
+	note   string // part of the content
 }
 
 func (t *tenant) door(app, action string) *door {
@@ -325,7 +324,7 @@ func (d *door) upsertOne(it wireItem) sdk.Outcome {
 		}
 		n++
 		if r.Value == it.Value && r.Action == it.Action && (!t.posts || r.ID == it.ID) {
-			r.Note, r.Score, r.Expires, r.Mark, r.App = it.Note, it.Score, it.Expires, it.Mark, d.app
+			r.Note, r.Score, r.Expires, r.Mark = it.Note, it.Score, it.Expires, it.Mark // the creator stays
 			return sdk.Outcome{Status: sdk.Accepted, RemoteID: r.ID}
 		}
 	}

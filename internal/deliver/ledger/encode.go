@@ -16,7 +16,7 @@ var errCorrupt = errors.New("ledger: row is cut off or of an unknown version")
 // is not part of it.
 func (r *Row) AppendBinary(dst []byte) []byte {
 	dst = append(dst, rowVersion, byte(r.State), byte(r.Score), byte(r.Indicator.Kind))
-	for _, s := range [...]string{r.Indicator.Value, r.Slot, r.Action, r.RemoteID, r.Hash, r.BodyHash, r.Code, r.Reason} {
+	for _, s := range [...]string{r.Indicator.Value, r.Slot, r.Action, r.RemoteID, r.Hash, r.BodyHash, r.Code, r.Reason, r.AdoptedFrom} {
 		dst = appendString(dst, s)
 	}
 	dst = binary.AppendUvarint(dst, uint64(r.Attempts))
@@ -44,7 +44,7 @@ func DecodeRow(identity string, data []byte) (*Row, error) {
 	}
 	r := &Row{Identity: identity, State: State(d.byte()), Score: indicator.Score(d.byte())}
 	r.Indicator.Kind = indicator.Kind(d.byte())
-	for _, s := range [...]*string{&r.Indicator.Value, &r.Slot, &r.Action, &r.RemoteID, &r.Hash, &r.BodyHash, &r.Code, &r.Reason} {
+	for _, s := range [...]*string{&r.Indicator.Value, &r.Slot, &r.Action, &r.RemoteID, &r.Hash, &r.BodyHash, &r.Code, &r.Reason, &r.AdoptedFrom} {
 		*s = d.string()
 	}
 	r.Attempts = uint32(d.uvarint())

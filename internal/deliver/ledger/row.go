@@ -52,16 +52,19 @@ type Row struct {
 	Hash         string // sdk.Object.Hash of the content at the tenant
 	BodyHash     string // of the exact body that was rejected
 	Score        indicator.Score
-	State        State
-	Attempts     uint32 // writes refused or answered with "later" since the last success
-	Code         string // the service's last code, "" after a success
-	Reason       string
-	Created      time.Time // local time of the first accepted write: the start of its tenure
-	Sent         time.Time // local time of the last accepted write
-	Expires      time.Time // service time
-	ValidUntil   time.Time // never renewed past it
-	FrozenSince  time.Time // since when it is renewed although a freeze keeps it
-	RetryAt      time.Time // local time; the service asked to wait
+	// AdoptedFrom is the app that made the object, where it was taken over from a
+	// predecessor: the service goes on naming that app as its creator.
+	AdoptedFrom string
+	State       State
+	Attempts    uint32 // writes refused or answered with "later" since the last success
+	Code        string // the service's last code, "" after a success
+	Reason      string
+	Created     time.Time // local time of the first accepted write: the start of its tenure
+	Sent        time.Time // local time of the last accepted write
+	Expires     time.Time // service time
+	ValidUntil  time.Time // never renewed past it
+	FrozenSince time.Time // since when it is renewed although a freeze keeps it
+	RetryAt     time.Time // local time; the service asked to wait
 	// Base is the ledger version that wrote this row. A plan made against another
 	// one does not apply to it (SEMANTICS D16).
 	Base uint64

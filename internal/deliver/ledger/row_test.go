@@ -22,7 +22,7 @@ func genTime(t *rapid.T, label string) time.Time {
 func genRow(t *rapid.T) Row {
 	s := func(label string) string { return rapid.StringN(0, 12, 40).Draw(t, label) }
 	r := Row{Identity: s("identity"), Slot: s("slot"), Action: s("action"), RemoteID: s("id"), Hash: s("hash"), BodyHash: s("body"),
-		Code: s("code"), Reason: s("reason"), State: State(rapid.IntRange(1, 5).Draw(t, "state")), Score: indicator.Score(rapid.Byte().Draw(t, "score")),
+		Code: s("code"), AdoptedFrom: s("app"), Reason: s("reason"), State: State(rapid.IntRange(1, 5).Draw(t, "state")), Score: indicator.Score(rapid.Byte().Draw(t, "score")),
 		Indicator: indicator.Indicator{Kind: indicator.Domain, Value: s("value")}, Attempts: rapid.Uint32().Draw(t, "attempts"), Base: rapid.Uint64().Draw(t, "base")}
 	for _, at := range []*time.Time{&r.Created, &r.Sent, &r.Expires, &r.ValidUntil, &r.FrozenSince, &r.RetryAt} {
 		*at = genTime(t, "time")

@@ -16,11 +16,13 @@ func NewOwn(name string, entries []indicator.Indicator) Own {
 
 type set struct{ *cover.Set }
 
+// Match implements List.
 func (s set) Match(i indicator.Indicator) (string, bool) {
 	e, ok := s.Covering(i)
 	return e.Indicator.Value, ok
 }
 
+// Inside implements List.
 func (s set) Inside(i indicator.Indicator) (string, bool) {
 	e, ok := s.Set.Inside(i)
 	return e.Indicator.Value, ok

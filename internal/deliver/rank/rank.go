@@ -161,7 +161,11 @@ type worstFirst []Entry
 func (h worstFirst) Len() int           { return len(h) }
 func (h worstFirst) Less(i, j int) bool { return Compare(h[i], h[j]) > 0 }
 func (h worstFirst) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *worstFirst) Push(x any)        { *h = append(*h, x.(Entry)) }
+
+// Push implements heap.Interface.
+func (h *worstFirst) Push(x any) { *h = append(*h, x.(Entry)) }
+
+// Pop implements heap.Interface.
 func (h *worstFirst) Pop() any {
 	old := *h
 	e := old[len(old)-1]
