@@ -4,7 +4,9 @@ package all
 
 import (
 	_ "github.com/remeld/remeld/connector/destination/defender"
+	_ "github.com/remeld/remeld/connector/destination/feed"
 	_ "github.com/remeld/remeld/connector/processor/aggregate"
+	_ "github.com/remeld/remeld/connector/processor/ipaggregate"
 	_ "github.com/remeld/remeld/connector/processor/warninglist"
 	_ "github.com/remeld/remeld/connector/source/file"
 	_ "github.com/remeld/remeld/connector/source/http"

@@ -21,6 +21,7 @@ import (
 	"github.com/remeld/remeld/internal/condition"
 	"github.com/remeld/remeld/internal/config"
 	"github.com/remeld/remeld/internal/deliver"
+	"github.com/remeld/remeld/internal/deliver/protect"
 	"github.com/remeld/remeld/internal/engine"
 	"github.com/remeld/remeld/internal/store"
 	"github.com/remeld/remeld/internal/store/pebblestore"
@@ -55,9 +56,13 @@ type App struct {
 	deliver    *deliver.Manager
 	web        *web.Server
 
-	mu     sync.Mutex // one commit at a time
-	config *config.Config
-	built  *built
+	commits sync.Mutex // one commit at a time
+
+	mu         sync.Mutex // what is in force
+	config     *config.Config
+	built      *built
+	lists      []protect.Warninglist
+	protection *protection
 }
 
 // Open reads the configuration and the store and builds everything without
@@ -142,23 +147,41 @@ func (a *App) Run(ctx context.Context) error {
 // watchEvery is how often the configuration's files are looked at.
 const watchEvery = 2 * time.Second
 
-// watch commits an edited configuration. One that does not load changes nothing
-// and raises a condition until it does.
+// watch commits an edited configuration, and hands delivery the protected lists
+// when they move. A configuration that does not load changes nothing and raises a
+// condition until it does.
 func (a *App) watch(ctx context.Context) error {
 	seen := a.stamp()
 	for {
 		if err := a.clock.Sleep(ctx, watchEvery); err != nil {
 			return nil //nolint:nilerr // ctx ended
 		}
+		if err := a.followLists(ctx); err != nil {
+			return err
+		}
 		now := a.stamp()
 		if now == seen {
 			continue
 		}
 		seen = now
-		if _, err := a.Commit(ctx, CommitArgs{}); err != nil {
+		if _, err := a.Commit(ctx, CommitArgs{By: "edited file"}); err != nil {
 			a.log.Error("the edited configuration is not in force", "err", err)
 		}
 	}
+}
+
+// followLists hands delivery the protected lists when one of them changed.
+func (a *App) followLists(ctx context.Context) error {
+	a.mu.Lock()
+	p := a.protection
+	a.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	if moved, err := p.stale(a.engine.Table); err != nil || !moved {
+		return err
+	}
+	return a.protect(ctx)
 }
 
 // stamp changes when a configuration file does.

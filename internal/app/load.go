@@ -10,6 +10,8 @@ import (
 	_ "github.com/remeld/remeld/connector/all" // the classes a configuration can name
 	"github.com/remeld/remeld/internal/config"
 	"github.com/remeld/remeld/internal/diag"
+	"github.com/remeld/remeld/prototypes"
+	"github.com/remeld/remeld/sdk"
 )
 
 // ConfigError is everything that is wrong with a configuration.
@@ -30,8 +32,9 @@ func (e *ConfigError) Code() string { return "config" }
 // warnings beside a good configuration.
 func Load(paths []string, state string, key []byte) (*config.Config, diag.List) {
 	return config.Load(paths, config.Options{
-		SecretDir: filepath.Join(state, "secrets"),
-		Key:       key,
+		SecretDir:    filepath.Join(state, "secrets"),
+		Warninglists: prototypes.Known(),
+		Key:          key,
 	})
 }
 
@@ -62,3 +65,47 @@ func readFile(base, name string) ([]byte, error) {
 // maxListFile bounds a warninglist named by path; the largest published one is a
 // few MB.
 const maxListFile = 64 << 20
+
+// Validate checks a configuration without opening the store: everything that
+// loading finds, and whether every node can be built. nodes is how many there are.
+func Validate(opts Options) (found diag.List, nodes int, err error) {
+	cfg, found := Load(opts.Config, opts.State, nil)
+	if found.HasErrors() {
+		return found, 0, nil
+	}
+	work, err := os.MkdirTemp("", "remeld-validate-")
+	if err != nil {
+		return found, 0, fmt.Errorf("make a scratch directory: %w", err)
+	}
+	defer os.RemoveAll(work)
+	b := &builder{cfg: cfg, log: opts.Log, clock: opts.Clock, work: work, owner: "validate"}
+	return append(found, b.check()...), len(cfg.Nodes), nil
+}
+
+// check builds everything once and throws it away.
+func (b *builder) check() diag.List {
+	var found diag.List
+	fail := func(at config.Pos, err error) {
+		found = append(found, diag.Diagnostic{Severity: diag.Error, File: at.File, Line: at.Line, Col: at.Col, Msg: err.Error()})
+	}
+	if _, err := readWarninglists(b.cfg); err != nil {
+		fail(config.Pos{}, err)
+	}
+	for _, name := range b.cfg.Order {
+		n := b.cfg.Nodes[name]
+		spec, err := b.spec(n)
+		switch {
+		case err != nil:
+		case spec.Build != nil:
+			_, err = spec.Build()
+		case n.ClassInfo.Role == sdk.RoleTarget:
+			tmp := &built{}
+			err = b.targets(n, tmp)
+			tmp.close()
+		}
+		if err != nil {
+			fail(n.Pos, err)
+		}
+	}
+	return found
+}

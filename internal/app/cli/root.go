@@ -136,3 +136,6 @@ func (c *cli) logger() *slog.Logger {
 	}
 	return slog.New(slog.NewTextHandler(c.err, opts))
 }
+
+// Root returns the command tree, for the generator of the reference.
+func Root() *cobra.Command { return (&cli{in: os.Stdin, out: io.Discard, err: io.Discard}).root() }

@@ -122,3 +122,23 @@ func asError(err error) *Error {
 	}
 	return e
 }
+
+// Call runs a method in this process, as a Client would in another.
+func (m Methods) Call(ctx context.Context, name string, args, out any) error {
+	method, ok := m[name]
+	if !ok {
+		return fmt.Errorf("no such call: %s", name)
+	}
+	data, err := json.Marshal(args)
+	if err != nil {
+		return fmt.Errorf("write the arguments of %s: %w", name, err)
+	}
+	result, err := method(ctx, data)
+	if err != nil {
+		return err
+	}
+	if data, err = json.Marshal(result); err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	return json.Unmarshal(data, out)
+}

@@ -22,13 +22,17 @@ var ownAssets []byte
 // OwnAssets is the demo's allow-list.
 func OwnAssets() []byte { return ownAssets }
 
+// SecretVar is the environment variable the configuration takes the sandbox app's
+// secret from.
+const SecretVar = "REMELD_SANDBOX_SECRET"
+
 // Params fill the configuration's template.
 type Params struct {
-	Tenant, App, Secret string
-	URL, CA             string // of the sandbox
-	Feeds               string // base URL of the feeds
-	Listen              string // of the feed door
-	Interval            string // between polls
+	Tenant, App string
+	URL, CA     string // of the sandbox
+	Feeds       string // base URL of the feeds
+	Listen      string // of the feed door
+	Interval    string // between polls
 }
 
 // Config returns the demo's configuration.

@@ -1,0 +1,211 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/remeld/remeld/internal/app"
+	"github.com/remeld/remeld/internal/condition"
+	"github.com/remeld/remeld/internal/deliver"
+	"github.com/remeld/remeld/internal/engine"
+)
+
+func (c *cli) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "status", Short: "Show nodes, destinations, stops and conditions at a glance", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var v app.StatusView
+			if err := c.call(cmd.Context(), "status", app.None{}, &v); err != nil {
+				return err
+			}
+			return c.show(v, func(w io.Writer) { printStatus(w, v) })
+		},
+	}
+}
+
+func printStatus(w io.Writer, v app.StatusView) {
+	fmt.Fprintf(w, "%s, configuration %.12s, owner mark %s\n\n", v.Instance, v.Config, v.Mark)
+	printNodes(w, v.Nodes)
+	if len(v.Destinations) > 0 {
+		fmt.Fprintln(w)
+		table(w, "DESTINATION,NODES,LIVE,BUDGET,FOREIGN,IN DOUBT,LISTED,STATE", func(row func(...any)) {
+			for _, d := range v.Destinations {
+				row(d.Domain, strings.Join(d.Nodes, " "), count(d.Live), budgetText(d.Budget), count(d.Foreign), d.InDoubt, when(d.Listed), destinationState(d))
+			}
+		})
+	}
+	for _, s := range v.Stops {
+		fmt.Fprintf(w, "\nSTOPPED: %s\n  remeld approve %s --reason TEXT --until TIME\n", s.Text, s.ID)
+	}
+	if v.Feeds != "" {
+		fmt.Fprintf(w, "\nfeeds at %s/feeds/NAME\n", v.Feeds)
+	}
+	if v.Conditions > 0 {
+		fmt.Fprintf(w, "\n%d conditions need a person: remeld conditions\n", v.Conditions)
+	}
+}
+
+func destinationState(d deliver.Status) string {
+	switch {
+	case d.Stopped != "":
+		return "stopped: " + d.Stopped
+	case !d.Approved:
+		return "waits for approval of its first plan"
+	case d.Applying:
+		return "applying"
+	}
+	return "ok"
+}
+
+func (c *cli) nodesCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "nodes", Short: "Show every node: rows, state, last and next poll", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var nodes []engine.NodeStatus
+			if err := c.call(cmd.Context(), "nodes", app.None{}, &nodes); err != nil {
+				return err
+			}
+			return c.show(nodes, func(w io.Writer) { printNodes(w, nodes) })
+		},
+	}
+}
+
+func printNodes(w io.Writer, nodes []engine.NodeStatus) {
+	table(w, "NODE,CLASS,ROWS,DROPPED,REFUSED,STATE,LAST COMPLETE,NEXT", func(row func(...any)) {
+		for _, n := range nodes {
+			state := n.State
+			if n.Detail != "" {
+				state += ": " + n.Detail
+			}
+			row(n.Name, n.Class, count(n.Rows), count(n.Dropped), count(refused(n.Poll)), state, when(n.Seen), when(n.Next))
+		}
+	})
+}
+
+func refused(r engine.PollReport) int {
+	total := 0
+	for _, n := range r.Refused {
+		total += n
+	}
+	return total
+}
+
+func printPoll(w io.Writer, r engine.PollReport) {
+	fmt.Fprintf(w, "poll %s: %s, %s listed, %s new, %s changed, %s withdrawn, %s missing, took %s\n",
+		r.ID, r.Verdict, count(r.Listed), count(r.New), count(r.Changed), count(r.Withdrawn), count(r.Missing), r.Took.Round(time.Millisecond))
+}
+
+func (c *cli) conditionsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "conditions", Short: "List what is wrong right now and what to do about it", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var all []condition.Condition
+			if err := c.call(cmd.Context(), "conditions", app.None{}, &all); err != nil {
+				return err
+			}
+			return c.show(all, func(w io.Writer) {
+				if len(all) == 0 {
+					fmt.Fprintln(w, "nothing needs a person")
+				}
+				for _, x := range all {
+					fmt.Fprintf(w, "%s  %s  %s: %s\n    %s\n", when(x.Since), x.Node, x.Kind, x.Message, x.Help)
+				}
+			})
+		},
+	}
+}
+
+func (c *cli) heldCommand() *cobra.Command {
+	var args app.HeldArgs
+	cmd := &cobra.Command{
+		Use: "held [DESTINATION]", Short: "List what is not sent, with the reason",
+		Long: `Lists records that are held out (must not be at the tenant) or frozen (left as they
+are), each with its reason. docs/delivery.md explains every reason.`,
+		Example: "  remeld held defender --reason quota",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			args.Destination = first(names)
+			var v app.HeldView
+			if err := c.call(cmd.Context(), "held", args, &v); err != nil {
+				return err
+			}
+			return c.show(v, func(w io.Writer) {
+				printCounts(w, "REASON,RECORDS", v.Counts)
+				fmt.Fprintln(w)
+				table(w, "INDICATOR,REASON,DETAIL,SOURCES", func(row func(...any)) {
+					for _, h := range v.Rows {
+						row(h.Indicator.Value, h.Reason, h.Detail, strings.Join(h.Sources, " "))
+					}
+				})
+			})
+		},
+	}
+	cmd.Flags().StringVar(&args.Reason, "reason", "", "only this reason")
+	cmd.Flags().IntVar(&args.Most, "most", 100, "rows to list; the counts are of all")
+	return cmd
+}
+
+func (c *cli) driftCommand() *cobra.Command {
+	var args app.DriftArgs
+	cmd := &cobra.Command{
+		Use: "drift [DESTINATION]", Short: "List our rows that somebody changed at the tenant",
+		Long: `Lists the tenant anew and shows our rows that are missing or edited there. They are
+left as they are (frozen) unless --restore marks them to be put back with the next apply.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			args.Destination = first(names)
+			var v app.DriftView
+			if err := c.call(cmd.Context(), "drift", args, &v); err != nil {
+				return err
+			}
+			return c.show(v, func(w io.Writer) {
+				table(w, "OBJECT,WHAT,ID", func(row func(...any)) {
+					for _, d := range v.Rows {
+						row(d.Identity, d.What, d.RemoteID)
+					}
+				})
+				if v.Restored > 0 {
+					fmt.Fprintf(w, "%s rows are put back with the next apply\n", count(v.Restored))
+				}
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&args.Restore, "restore", false, "put them back with the next apply")
+	cmd.Flags().StringArrayVar(&args.Identities, "only", nil, "restore only this `object` (repeatable)")
+	return cmd
+}
+
+func (c *cli) queryCommand() *cobra.Command {
+	var args app.QueryArgs
+	cmd := &cobra.Command{
+		Use: "query TQL", Short: "Find records by a query in TQL",
+		Example: `  remeld query 'kind = "ip" and confidence >= 80' --node meld`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, text []string) error {
+			args.TQL = text[0]
+			var v app.QueryView
+			if err := c.call(cmd.Context(), "query", args, &v); err != nil {
+				return err
+			}
+			return c.show(v, func(w io.Writer) {
+				table(w, "NODE,KIND,VALUE,CONFIDENCE,TLP,SOURCES", func(row func(...any)) {
+					for _, r := range v.Rows {
+						conf := "-"
+						if n, known := r.Attrs.Confidence.Get(); known {
+							conf = fmt.Sprint(n)
+						}
+						row(r.Node, r.Kind, r.Value, conf, r.Attrs.TLP, strings.Join(r.Attrs.Sources, " "))
+					}
+				})
+				fmt.Fprintf(w, "%s match\n", count(v.Matches))
+			})
+		},
+	}
+	cmd.Flags().StringVar(&args.Node, "node", "", "only this node; every source and processor if not given")
+	cmd.Flags().IntVar(&args.Most, "most", 100, "rows to print; the count is of all")
+	return cmd
+}
