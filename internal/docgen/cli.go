@@ -73,11 +73,12 @@ func flags(set *pflag.FlagSet) string {
 		if f.Hidden || f.Name == "help" {
 			return
 		}
-		name := "`--" + f.Name + placeholder(f) + "`"
+		placeholder, usage := valueOf(f)
+		name := "`--" + f.Name + placeholder + "`"
 		if f.Shorthand != "" {
 			name = "`-" + f.Shorthand + "`, " + name
 		}
-		rows = append(rows, []string{name, flagDefault(f), f.Usage})
+		rows = append(rows, []string{name, flagDefault(f), usage})
 	})
 	if len(rows) == 0 {
 		return ""
@@ -85,17 +86,19 @@ func flags(set *pflag.FlagSet) string {
 	return table([]string{"flag", "default", "meaning"}, rows)
 }
 
-// placeholder stands for a flag's value.
-func placeholder(f *pflag.Flag) string {
-	switch f.Value.Type() {
-	case "bool":
-		return ""
-	case "int":
-		return " N"
-	case "duration":
-		return " DURATION"
+// valueOf returns the word for a flag's value and its meaning; a word in back
+// quotes in the meaning is the one.
+func valueOf(f *pflag.Flag) (placeholder, usage string) {
+	word, usage := pflag.UnquoteUsage(f)
+	switch {
+	case f.Value.Type() == "bool":
+		return "", usage
+	case usage == f.Usage && f.Value.Type() == "int":
+		word = "N"
+	case usage == f.Usage:
+		word = "VALUE"
 	}
-	return " VALUE"
+	return " " + strings.ToUpper(word), usage
 }
 
 func flagDefault(f *pflag.Flag) string {

@@ -21,7 +21,7 @@ func Configuration() map[string]string {
 		"web":          keys(config.WebFields()),
 		"classes":      classes(sdk.Classes()),
 		"attributes":   attributes(),
-		"warninglists": codes(prototypes.Names()),
+		"warninglists": warninglists(),
 	}
 }
 
@@ -203,6 +203,18 @@ func attributes() string {
 	}
 	return "Kinds: " + codes(kinds) + ". Families: `ip` (ipv4, ipv6), `hash` (md5, sha1, sha256, sha512).\n\nAttributes: " +
 		codes(indicator.AttributeNames()) + ". Any other name is a free attribute.\n"
+}
+
+// warninglists lists the built-in ones, and the names that stand for several.
+func warninglists() string {
+	names := slices.Sorted(slices.Values(prototypes.Names()))
+	text := codes(names) + "."
+	for _, name := range names {
+		if all := prototypes.Expand(name); len(all) > 1 {
+			text += fmt.Sprintf(" %s stands for %s.", code(name), strings.Join(strings.Split(codes(all), ", "), " and "))
+		}
+	}
+	return text
 }
 
 func capital(s string) string {
