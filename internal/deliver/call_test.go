@@ -282,3 +282,38 @@ func TestD12_SecretRefusedStopsUntilTheConfigChanges(t *testing.T) {
 		}
 	}
 }
+
+func TestD12_EmergenciesFirstThenRenewalsByDeadline(t *testing.T) {
+	r := newRig(t, 1000)
+	r.dests[0].Target.(*door).info.Ops[sdk.OpUpsert] = sdk.Op{Batch: 1, RateKey: "u", Idempotent: true}
+	r.configure()
+	for i, v := range []string{"c.evil.com", "a.evil.com", "b.evil.com"} {
+		until := r.clock.Now().Add(time.Duration(20+i) * day)
+		r.want("def", v, 80).Attrs.ValidUntil = until
+	}
+	r.want("def", "plain.evil.com", 80)
+	r.want("def", "own.evil.com", 80)
+	r.sync()
+	for _, v := range []string{"a.evil.com", "b.evil.com", "c.evil.com"} {
+		r.graph.nodes["def"][ind(v)].Attrs.ValidUntil = time.Time{} // wanted for longer: renewable
+	}
+	r.clock.Advance(19 * day)
+	r.plan() // takes the listing
+	r.tenant.calls = nil
+	own := r.tenant.live()["own.evil.com/Block"].ID
+	plain := r.tenant.live()["plain.evil.com/Block"].ID
+	r.graph.cause[ind("own.evil.com")] = reason.AllowListed
+	r.unwant("def", "own.evil.com")
+	r.unwant("def", "plain.evil.com")
+	r.want("def", "new.evil.com", 80)
+	r.sync()
+	var order []string
+	for _, c := range r.tenant.calls {
+		if c.Op != sdk.OpList {
+			order = append(order, c.Names...)
+		}
+	}
+	if want := []string{own, "c.evil.com", "a.evil.com", "b.evil.com", plain, "new.evil.com"}; !slices.Equal(order, want) {
+		t.Errorf("order %v, want %v", order, want)
+	}
+}

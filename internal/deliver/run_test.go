@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,9 +16,13 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // wall is the bubble's time, so that Run can be watched from outside.
-type wall struct{}
+// Reading it orders the loop after what the test changed before moving on.
+type wall struct{ moved *atomic.Int64 }
 
-func (wall) Now() time.Time { return time.Now() }
+func (w wall) Now() time.Time {
+	w.moved.Load()
+	return time.Now()
+}
 
 func (wall) Sleep(ctx context.Context, d time.Duration) error {
 	select {
@@ -31,7 +36,8 @@ func (wall) Sleep(ctx context.Context, d time.Duration) error {
 // running starts Run in the test's bubble; the tenant's clock follows.
 func running(t *testing.T, r *rig) (follow func(time.Duration), stop func()) {
 	t.Helper()
-	m, err := Open(t.Context(), Deps{Store: r.store, Clock: wall{}, Conditions: r.conds, Upstream: r.graph, Owner: "mark", Settings: r.set})
+	moved := &atomic.Int64{}
+	m, err := Open(t.Context(), Deps{Store: r.store, Clock: wall{moved}, Conditions: r.conds, Upstream: r.graph, Owner: "mark", Settings: r.set})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,6 +48,7 @@ func running(t *testing.T, r *rig) (follow func(time.Duration), stop func()) {
 	done := make(chan error, 1)
 	go func() { done <- m.Run(ctx) }()
 	return func(d time.Duration) {
+			moved.Add(1)
 			for end := time.Now().Add(d); time.Now().Before(end); {
 				time.Sleep(time.Second)
 				r.tenant.clock.Advance(time.Second)
