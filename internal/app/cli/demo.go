@@ -157,7 +157,7 @@ func (c *cli) approveDemo(ctx context.Context, a *app.App, v app.StatusView) err
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(c.out, "The first plan of a destination waits for a person. This is it; the demo applies it for you.\n")
+	fmt.Fprintln(c.out, "The first plan of a destination waits for a person. This is it; the demo applies it for you.")
 	printPlan(c.out, p)
 	r, err := a.Apply(ctx, app.ApplyArgs{Plan: p.ID, By: "demo"})
 	if err != nil {
