@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	_ "github.com/remeld/remeld/connector/all"
+	"github.com/remeld/remeld/internal/app/cli"
 	"github.com/remeld/remeld/internal/docgen"
 )
 
@@ -19,9 +20,12 @@ var root = filepath.Join("..", "..")
 
 // TestPages compares every generated part with the checked-in page.
 func TestPages(t *testing.T) {
+	t.Setenv("REMELD_CONFIG", "") // a flag's default may come from the environment
+	t.Setenv("REMELD_STATE", "")
 	for page, blocks := range map[string]map[string]string{
 		"docs/configuration.md": docgen.Configuration(),
 		"docs/delivery.md":      docgen.Reasons(),
+		"docs/cli.md":           docgen.CLI(cli.Root()),
 	} {
 		checkPage(t, page, blocks)
 	}
