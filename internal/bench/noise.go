@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+)
+
+const (
+	// tooMuch is the share of the machine that others may take during a round.
+	tooMuch = 0.15
+	// retries is how often a disturbed measurement is repeated.
+	retries = 4
+	// patience is how long to wait for a quiet machine before a measurement.
+	patience = 90 * time.Second
+	probe    = 500 * time.Millisecond
+)
+
+// noise is what other programs did to the measurements.
+type noise struct {
+	repeated int     // measurements taken again
+	worst    float64 // share of the machine taken during one that counts
+}
+
+// ticks is the machine's busy time so far in seconds, all processors together,
+// time stolen by the host included; 0 where /proc is not there.
+func ticks() float64 {
+	data, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0
+	}
+	line, _, _ := strings.Cut(string(data), "\n")
+	var user, nice, system, idle, wait, irq, soft, steal float64
+	if _, err := fmt.Sscanf(line, "cpu %f %f %f %f %f %f %f %f", &user, &nice, &system, &idle, &wait, &irq, &soft, &steal); err != nil {
+		return 0
+	}
+	return (user + nice + system + irq + soft + steal) / 100
+}
+
+// quiet waits until others leave the machine alone, at most patience.
+func quiet(ctx context.Context) {
+	for end := time.Now().Add(patience); time.Now().Before(end) && ctx.Err() == nil; {
+		before := ticks()
+		time.Sleep(probe)
+		if share(ticks()-before, probe.Seconds()) < tooMuch {
+			return
+		}
+	}
+}
+
+func share(busy, seconds float64) float64 {
+	return busy / (seconds * float64(runtime.NumCPU()))
+}
+
+// undisturbed takes a measurement, again while others disturb it; of those that
+// were all disturbed the quietest counts.
+func (s *session) undisturbed(ctx context.Context, take func() (sample, error)) (sample, error) {
+	var best sample
+	for try := range retries {
+		if err := ctx.Err(); err != nil {
+			return sample{}, err
+		}
+		if !s.quick {
+			quiet(ctx)
+		}
+		before, begun := ticks(), time.Now()
+		got, err := take()
+		if err != nil {
+			return sample{}, err
+		}
+		// The whole process counts as ours, its preparation too.
+		busy := ticks() - before - got.total()
+		got.Foreign = max(0, share(busy, time.Since(begun).Seconds()))
+		if try == 0 || got.Foreign < best.Foreign {
+			best = got
+		}
+		if best.Foreign < tooMuch || s.quick {
+			break
+		}
+		s.noise.repeated++
+	}
+	s.noise.worst = max(s.noise.worst, best.Foreign)
+	return best, nil
+}
+
+// total is the CPU time of the whole process that took the sample.
+func (s sample) total() float64 {
+	if t, ok := s.Values[totalCPU]; ok {
+		return t
+	}
+	return cpu(s)
+}
+
+// totalCPU names a child's whole CPU time in its values.
+const totalCPU = "total-cpu"

@@ -1,0 +1,55 @@
+package main
+
+import "fmt"
+
+// intro takes the machine and the command.
+const intro = `# Performance
+
+Written by ` + "`make bench`" + `; do not edit. Every limit, its rival and its verdict are measured
+in one run on one machine.
+
+%s* command: ` + "`%s`" + `
+
+`
+
+// method takes the rounds, the share and count of disturbed ones, and the inputs.
+const method = `## How it is measured
+
+* Medians of %d rounds. Ours and the rival run alternately, and a ratio is the median of the rounds' ratios, so that a
+  slow minute of the machine counts on both sides.
+* Each measurement of ours is a process of its own. Peak memory is its VmHWM, set-up included; the rival's is the
+  kernel's maximum resident set of its process. For memory the largest of all rounds counts.
+* A measurement waits for a quiet machine, and is taken again when other programs took more than %.0f %% of it meanwhile.
+  Measurements taken again: %d. Most that others took during one that counts: %.0f %%.
+* (a), (b), (c): one source node of class ` + "`file`" + ` with the line format, on the engine and the embedded store in a scratch
+  directory; every write is durable (synced) before the poll counts as done. The clock runs from the start of the poll
+  to its committed verdict. (a) swaps the file for the same lines in another order and polls in a process that has just
+  opened the store: whatever an earlier poll could remember is gone, so the body is parsed, sorted and merged with the
+  table. The line below it is the next poll of a running process, which knows the sum of all items' hashes and need not
+  sort; the one after has one line more than the table.
+* The rival of (a) writes to nowhere, as a poll that finds nothing new writes nothing; the rival of (b) writes its output
+  to a file in the same directory (not synced). Both: ` + "`LC_ALL=C sort -u --parallel=2`" + `, default memory, warm page cache.
+* (d) compares user time of whole processes, output to a file, and insists on identical output. The segments of the
+  toggle all lie in 10.0.0.0/8, which is inserted over them and removed again; loading counts.
+* (e) the destination reads the engine's table on disk; class ` + "`defender`" + ` maps; the tenant is a sandbox that was brought
+  into step before. Conditions, confidence, all built-in warninglists and a generated list of popular names are asked for each record.
+* (f) a feed node's table on disk, read with a plain HTTP client over loopback without compression. Each first body is
+  made by a feed without a cache.
+
+## Input
+
+%s
+`
+
+func (r *report) inputs() string {
+	z := r.s.size
+	return fmt.Sprintf(`Generated from a fixed seed.
+
+* list: %d lines, one value each: 70 %% domains (10 to 40 characters), 20 %% IPv4 addresses, 10 %% SHA-256; a second body
+  has the same lines shuffled. Expiry index: age first_seen 30 days.
+* ranges: %d lines of IPv4: 70 %% addresses, 20 %% CIDRs with host bits, 10 %% ranges; %d segments of 1 to 8 addresses.
+* records: %d of the same mix with confidence 0–100, severity 0–5, a tag and a threat type; keep: %q and %q; confidence
+  at least 70; warninglist of %d popular names.
+* feed: %d lines of the list's mix.
+`, z.lines, z.ranges, z.segments, z.records, keeps["sure"], keeps["no_test"], z.listed, z.edl)
+}
