@@ -10,6 +10,7 @@ import (
 	"github.com/remeld/remeld/indicator"
 	"github.com/remeld/remeld/indicator/cover"
 	"github.com/remeld/remeld/internal/engine/row"
+	"github.com/remeld/remeld/internal/ipset"
 	"github.com/remeld/remeld/internal/store"
 )
 
@@ -18,6 +19,7 @@ type allowSet struct {
 	covers cover.Set
 	exact  map[indicator.Indicator]bool // entries that match themselves only
 	has    map[string]bool              // by key; true: exact
+	spans  *ipset.Claims                // its addresses, once they were asked for
 }
 
 func newAllowSet() *allowSet {
@@ -38,6 +40,7 @@ func (a *allowSet) put(key string, i indicator.Indicator, exact bool) {
 	} else {
 		a.covers.Add(i, "")
 	}
+	a.span(i)
 }
 
 func (a *allowSet) drop(key string, i indicator.Indicator) {
@@ -328,11 +331,41 @@ func (s *stepping) liftedFrom(i indicator.Indicator) string {
 		return rb.Lifted
 	}
 	for edge, gone := range s.gone {
-		if _, ok := gone.covering(i); ok {
+		if _, ok := gone.covering(i); ok || s.node.ranger != nil && gone.overlaps(i) {
 			return edge
 		}
 	}
 	return ""
+}
+
+// overlaps tells whether any address of i lies in the set: a piece that grew over
+// what was lifted is marked as a whole.
+func (a *allowSet) overlaps(i indicator.Indicator) bool {
+	from, to, ok := i.Addrs()
+	if !ok {
+		return false
+	}
+	if a.spans == nil {
+		a.spans = ipset.NewClaims()
+		for key := range a.has {
+			if e, err := indicator.FromKey([]byte(key)); err == nil {
+				a.span(e)
+			}
+		}
+	}
+	found := false
+	a.spans.Walk(from, func(p ipset.Piece) bool {
+		found = p.From.Compare(to) <= 0 && p.From.Is4() == to.Is4()
+		return false
+	})
+	return found
+}
+
+func (a *allowSet) span(i indicator.Indicator) {
+	if from, to, ok := i.Addrs(); ok && a.spans != nil {
+		// Ends of one family in order are the only thing that could be wrong.
+		_, _ = a.spans.Apply(ipset.Change{Op: ipset.Insert, Claim: ipset.Claim{From: from, To: to}})
+	}
 }
 
 // ApproveLifted takes the mark off everything that became visible because the

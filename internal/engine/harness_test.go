@@ -113,6 +113,7 @@ type world struct {
 	eng   *Engine
 	chunk int
 	dir   string
+	slow  bool // on disk
 }
 
 // onStores runs a test on every store.
@@ -142,7 +143,7 @@ func onStores(t *testing.T, test func(t *testing.T, w *world)) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := &world{t: t, open: open(t), clock: sdktest.NewClock(time.Time{}), chunk: 7, dir: t.TempDir()}
+			w := &world{t: t, open: open(t), clock: sdktest.NewClock(time.Time{}), chunk: 7, dir: t.TempDir(), slow: name == "pebble"}
 			w.start()
 			t.Cleanup(func() { w.store.Close() })
 			test(t, w)
