@@ -39,7 +39,7 @@ fuzz: ## each fuzz target for 30 s
 	    $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 30s $$pkg || exit 1; done; done
 
 docs: ## regenerate the generated references
-	$(GO) test ./internal/app/... -run Docs -update
+	$(GO) test ./internal/docgen -update
 
 clean: ## remove what was built
 	rm -rf bin

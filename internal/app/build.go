@@ -2,12 +2,14 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/remeld/remeld/indicator"
 	"github.com/remeld/remeld/internal/config"
@@ -26,6 +28,8 @@ type built struct {
 	specs   []engine.NodeSpec
 	targets []target
 	feeds   []feedNode
+	// retired are targets of the configuration before whose rows are withdrawn.
+	retired []target
 }
 
 // target is one node aimed at one connection.
@@ -75,7 +79,7 @@ func (b *builder) build() (*built, error) {
 			}
 		}
 	}
-	return out, nil
+	return out, errors.Join(deliver.CheckDuplicates(out.destinations(&protection{}))...)
 }
 
 func (b *builder) targets(n *config.Node, out *built) error {
@@ -165,12 +169,15 @@ func (b *builder) login(n *config.Node) string {
 // destinations are the targets as delivery takes them.
 func (b *built) destinations(p *protection) []deliver.Destination {
 	var out []deliver.Destination
-	for _, t := range b.targets {
+	for i, t := range slices.Concat(b.targets, b.retired) {
 		n := t.node
 		d := deliver.Destination{
 			Node: n.Name, Target: t.target, MaxTLP: n.MaxTLP, Mode: mode(n.Mode),
 			Restore: n.OnDrift == "restore", RenewOnChange: n.Renew == "on_change",
 			Protect: p.rules, ConfigVersion: n.Fingerprint, Guards: limits(n.Guard),
+			// No quiet time asked for is not the same as none given.
+			Delays:  deliver.Delays{Settle: max(n.Settle, time.Nanosecond), ListingAge: n.ListingAge, DriftEvery: n.DriftEvery},
+			Retired: i >= len(b.targets),
 		}
 		if t.target.Info().Blocks {
 			d.MinConfidence = n.MinConfidence
@@ -227,8 +234,14 @@ func users(cfg *config.Config) []web.User {
 }
 
 // close ends what instances keep open.
-func (b *built) close() {
-	for _, t := range b.targets {
+func (b *built) close() { b.closeBut(nil) }
+
+// closeBut is close, leaving out the targets that go on in the next configuration.
+func (b *built) closeBut(kept []target) {
+	for _, t := range slices.Concat(b.targets, b.retired) {
+		if slices.ContainsFunc(kept, func(k target) bool { return k.target == t.target }) {
+			continue
+		}
 		if c, ok := t.target.(io.Closer); ok {
 			_ = c.Close() // nothing is written through it any more
 		}

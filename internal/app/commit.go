@@ -34,7 +34,7 @@ func (a *App) parts(ctx context.Context, cfg *config.Config) error {
 	}
 	a.deliver, err = deliver.Open(ctx, deliver.Deps{
 		Store: a.store, Clock: a.clock, Log: a.log, Conditions: a.conditions,
-		Upstream: upstream{a.engine}, Owner: a.keys.mark, Settings: a.opts.Deliver,
+		Upstream: upstream{a.engine, a.hasNode}, Owner: a.keys.mark, Settings: a.opts.Deliver,
 		Lifted: func(ctx context.Context, _, list string) error {
 			_, err := a.engine.ApproveLifted(ctx, list)
 			return err
@@ -58,6 +58,9 @@ func (a *App) swap(ctx context.Context, cfg *config.Config) error {
 		return err
 	}
 	lists, err := readWarninglists(cfg)
+	if err == nil {
+		next.retired, err = a.retire(ctx, next)
+	}
 	if err != nil {
 		next.close()
 		return err
@@ -71,7 +74,7 @@ func (a *App) swap(ctx context.Context, cfg *config.Config) error {
 	a.config, a.built, a.lists = cfg, next, lists
 	a.mu.Unlock()
 	if old != nil {
-		defer old.close()
+		defer old.closeBut(next.retired)
 	}
 	if a.web != nil {
 		feeds, err := next.served(a.engine.Table)
@@ -83,6 +86,9 @@ func (a *App) swap(ctx context.Context, cfg *config.Config) error {
 		}
 	}
 	if err := a.protect(ctx); err != nil {
+		return err
+	}
+	if err := a.tellOrphans(ctx); err != nil {
 		return err
 	}
 	return a.conditions.Retain(ctx, func(node string) bool {
@@ -103,6 +109,12 @@ func (a *App) protect(ctx context.Context) error {
 	a.protection = p
 	a.mu.Unlock()
 	return a.deliver.Configure(ctx, b.destinations(p))
+}
+
+// hasNode tells whether the configuration in force has a node.
+func (a *App) hasNode(name string) bool {
+	cfg, _ := a.inForce()
+	return cfg != nil && cfg.Nodes[name] != nil
 }
 
 // inForce is the configuration in force and what it became.

@@ -29,6 +29,7 @@ func (a *App) Methods() control.Methods {
 	control.Add(m, "block", a.Block)
 	control.Add(m, "held", a.Held)
 	control.Add(m, "drift", a.Drift)
+	control.Add(m, "adopt", a.Adopt)
 	control.Add(m, "why", a.Why)
 	control.Add(m, "query", a.Query)
 	return m
@@ -297,6 +298,28 @@ func (a *App) Drift(ctx context.Context, args DriftArgs) (DriftView, error) {
 		v.Restored, err = a.deliver.Restore(ctx, name, args.Identities)
 	}
 	return v, err
+}
+
+// AdoptArgs name a destination and, to take a predecessor's rows over, its app id.
+type AdoptArgs struct {
+	Destination string `json:"destination"`
+	CreatedBy   string `json:"created_by"`
+}
+
+// AdoptView is how many rows the ledger took in.
+type AdoptView struct {
+	Adopted int `json:"adopted"`
+}
+
+// Adopt takes rows of the tenant into the ledger: those with our mark that it does
+// not know, and those of the app named (SEMANTICS D2).
+func (a *App) Adopt(ctx context.Context, args AdoptArgs) (AdoptView, error) {
+	name, err := a.destination(args.Destination)
+	if err != nil {
+		return AdoptView{}, err
+	}
+	n, err := a.deliver.Adopt(ctx, name, args.CreatedBy)
+	return AdoptView{Adopted: n}, err
 }
 
 // WhyArgs ask about one value.

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"path/filepath"
 	"regexp"
+	"strings"
 
 	"github.com/remeld/remeld/indicator"
 	"github.com/remeld/remeld/indicator/warninglist"
@@ -39,7 +41,7 @@ func readWarninglists(cfg *config.Config) ([]protect.Warninglist, error) {
 			if err != nil {
 				return nil, fmt.Errorf("protect.warninglists: %w", err)
 			}
-			out = append(out, protect.Warninglist{Name: name, List: list, Rank: rankName.MatchString(list.Name)})
+			out = append(out, protect.Warninglist{Name: strings.TrimSuffix(filepath.Base(name), ".json"), List: list, Rank: rankName.MatchString(list.Name)})
 		}
 	}
 	return out, nil

@@ -6,18 +6,61 @@ import (
 	"strings"
 	"time"
 
+	"github.com/remeld/remeld/indicator"
 	"github.com/remeld/remeld/internal/config"
 	"github.com/remeld/remeld/internal/deliver"
+	"github.com/remeld/remeld/internal/deliver/reason"
 	"github.com/remeld/remeld/internal/engine"
 )
 
-// upstream is the engine as delivery sees it.
-type upstream struct{ *engine.Engine }
+// upstream is the engine as delivery sees it. A node that was taken out while its
+// rows are withdrawn (on_remove: withdraw) wants nothing and holds nothing up.
+type upstream struct {
+	engine  *engine.Engine
+	hasNode func(name string) bool
+}
 
 // Watermark implements deliver.Upstream.
 func (u upstream) Watermark(ctx context.Context, node string) (deliver.Watermark, error) {
-	w, err := u.Engine.Watermark(ctx, node)
+	if !u.hasNode(node) {
+		return deliver.Watermark{Settled: true, AllowReady: true}, nil
+	}
+	w, err := u.engine.Watermark(ctx, node)
 	return deliver.Watermark(w), err
+}
+
+// Desired implements deliver.Upstream.
+func (u upstream) Desired(ctx context.Context, node string, fn func(*indicator.Record) error) error {
+	if !u.hasNode(node) {
+		return nil
+	}
+	return u.engine.Desired(ctx, node, fn)
+}
+
+// Lookup implements deliver.Upstream.
+func (u upstream) Lookup(ctx context.Context, node string, i indicator.Indicator) (*indicator.Record, error) {
+	if !u.hasNode(node) {
+		return nil, nil
+	}
+	return u.engine.Lookup(ctx, node, i)
+}
+
+// Cause implements deliver.Causer: what an allow-list took out is withdrawn first
+// and has a limit of its own (SEMANTICS D4).
+func (u upstream) Cause(ctx context.Context, node string, i indicator.Indicator) (reason.Code, error) {
+	if !u.hasNode(node) {
+		return reason.Retired, nil
+	}
+	found, err := u.engine.Explain(ctx, i)
+	if err != nil {
+		return "", err
+	}
+	for _, f := range found {
+		if f.Rule == "allow" && f.Found == i {
+			return reason.AllowListed, nil
+		}
+	}
+	return reason.Withdrawn, nil
 }
 
 // SystemClock is the wall clock.

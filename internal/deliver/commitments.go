@@ -77,3 +77,26 @@ func (m *Manager) AllowWithdrawals(ctx context.Context, node string, bySource ma
 	}
 	return nil
 }
+
+// LiveOf counts the rows at a destination domain that a node speaks for.
+func (m *Manager) LiveOf(ctx context.Context, node, domain string) (int, error) {
+	for _, g := range m.groupsSorted() {
+		sites, err := m.sites(ctx, g)
+		if err != nil {
+			return 0, err
+		}
+		for _, s := range sites {
+			if s.domain != domain {
+				continue
+			}
+			live := 0
+			for _, r := range s.book.Rows {
+				if r.Present() && slices.Contains(r.Nodes(), node) {
+					live++
+				}
+			}
+			return live, nil
+		}
+	}
+	return 0, nil
+}

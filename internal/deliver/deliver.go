@@ -87,6 +87,7 @@ type Destination struct {
 	Retired bool
 	Guards  guard.Limits
 	Protect *protect.Rules
+	Delays  Delays
 	// ConfigVersion changes with everything that affects what the node sends.
 	ConfigVersion string
 }

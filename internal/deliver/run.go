@@ -100,7 +100,7 @@ func (m *Manager) due(ctx context.Context, g *group, now time.Time) (bool, error
 	if !settled && now.Sub(r.unsettled) < m.set.UnsettledAfter {
 		return false, nil
 	}
-	if now.Sub(r.changedAt) < m.set.Settle && !poked {
+	if now.Sub(r.changedAt) < m.settle(g) && !poked {
 		return false, nil
 	}
 	return poked || heads != r.plannedOn || now.Sub(r.plannedAt) >= planEvery, nil
@@ -129,7 +129,7 @@ func (m *Manager) step(ctx context.Context, g *group, now time.Time) error {
 		return err
 	}
 	heads := g.run.heads
-	relist := now.Sub(g.run.listedAt) >= m.set.DriftEvery
+	relist := now.Sub(g.run.listedAt) >= m.driftEvery(g)
 	p, err := m.Plan(ctx, g.name, PlanOptions{Relist: relist})
 	if err != nil {
 		return err

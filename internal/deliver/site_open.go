@@ -72,11 +72,12 @@ func (m *Manager) refresh(s *site) {
 	now := m.deps.Clock.Now()
 	s.now = now.Add(s.book.Meta.Offset())
 	heard := now.Sub(s.book.Meta.ServedLocal)
-	s.sure = !s.book.Meta.ServedAt.IsZero() && heard >= 0 && heard <= 2*m.set.ListingAge
+	age := m.listingAge(s.domain)
+	s.sure = !s.book.Meta.ServedAt.IsZero() && heard >= 0 && heard <= 2*age
 	m.mu.Lock()
 	s.list = m.lists[s.domain]
 	m.mu.Unlock()
-	if s.list != nil && (now.Sub(s.list.at) > m.set.ListingAge || now.Before(s.list.at)) {
+	if s.list != nil && (now.Sub(s.list.at) > age || now.Before(s.list.at)) {
 		s.list = nil
 	}
 	s.seen = s.list.see(s.book, s.owner, s.now)

@@ -37,40 +37,70 @@ var severities = [...]string{"Informational", "Informational", "Low", "Medium", 
 // Map turns a record into the API's indicators, one for each single address of a
 // small range and one for everything else.
 func (t *target) Map(rec *indicator.Record) ([]sdk.Object, *sdk.Unfit) {
-	kind, ok := types[rec.Kind]
-	if !ok {
-		return nil, &sdk.Unfit{Code: "unsupported_kind", Detail: fmt.Sprintf("Defender has no indicator of kind %s", rec.Kind)}
-	}
-	if from, to, isAddr := rec.Addrs(); isAddr {
-		return t.mapAddresses(rec, kind, from, to)
-	}
-	if why := unfit(rec.Indicator); why != nil {
+	if why := t.fits(rec); why != nil {
 		return nil, why
+	}
+	kind := types[rec.Kind]
+	if from, to, isAddr := rec.Addrs(); isAddr {
+		return t.mapAddresses(rec, kind, from, to), nil
 	}
 	action := t.action
 	if rec.Kind == indicator.Certificate {
-		if action != "Block" {
-			return nil, &sdk.Unfit{Code: "action_not_for_kind", Detail: "certificates can only be blocked, not " + t.config.Action}
-		}
-		action = "BlockAndRemediate"
+		action = "BlockAndRemediate" // the only block the service has for certificates
 	}
 	return []sdk.Object{t.object(rec, kind, rec.Value, action)}, nil
 }
 
-func (t *target) mapAddresses(rec *indicator.Record, kind string, from, to netip.Addr) ([]sdk.Object, *sdk.Unfit) {
-	var objects []sdk.Object
-	for a := from; ; a = a.Next() {
-		if len(objects) == maxAddresses {
-			return nil, &sdk.Unfit{Code: "range_too_wide", Detail: fmt.Sprintf("Defender takes single addresses; %s is more than %d of them", rec.Value, maxAddresses)}
+// Fit says what Map would refuse, without building a body: a plan over a million
+// records asks it of each. It returns the code of the Unfit, "" if there is none.
+func (t *target) Fit(rec *indicator.Record) string {
+	if why := t.fits(rec); why != nil {
+		return why.Code
+	}
+	return ""
+}
+
+// fits names what the service is known to refuse.
+func (t *target) fits(rec *indicator.Record) *sdk.Unfit {
+	switch _, known := types[rec.Kind]; {
+	case !known:
+		return &sdk.Unfit{Code: "unsupported_kind", Detail: "Defender has no indicator of kind " + rec.Kind.String()}
+	case rec.Kind == indicator.IPv4 || rec.Kind == indicator.IPv6:
+		return fitsAddresses(rec)
+	case len(rec.Value) > api.MaxValueLen:
+		return &sdk.Unfit{Code: "too_long", Detail: fmt.Sprintf("%d characters; Defender takes %d", len(rec.Value), api.MaxValueLen)}
+	case rec.Kind == indicator.Domain && (strings.HasPrefix(rec.Value, "_") || strings.Contains(rec.Value, "._")):
+		return &sdk.Unfit{Code: "underscore_label", Detail: "Defender refuses domain labels that begin with _"}
+	case rec.Kind == indicator.Certificate && t.action != "Block":
+		return &sdk.Unfit{Code: "action_not_for_kind", Detail: "certificates can only be blocked, not " + t.config.Action}
+	}
+	return nil
+}
+
+// fitsAddresses: few enough single addresses, all of them public.
+func fitsAddresses(rec *indicator.Record) *sdk.Unfit {
+	from, to, _ := rec.Addrs()
+	for a, n := from, 1; ; a, n = a.Next(), n+1 {
+		if n > maxAddresses {
+			return &sdk.Unfit{Code: "range_too_wide", Detail: fmt.Sprintf("Defender takes single addresses; %s is more than %d of them", rec.Value, maxAddresses)}
 		}
 		if a.IsPrivate() || !a.IsGlobalUnicast() {
-			return nil, &sdk.Unfit{Code: "not_public", Detail: a.String() + " is not a public address, which Defender refuses"}
+			return &sdk.Unfit{Code: "not_public", Detail: a.String() + " is not a public address, which Defender refuses"}
 		}
+		if a == to {
+			return nil
+		}
+	}
+}
+
+func (t *target) mapAddresses(rec *indicator.Record, kind string, from, to netip.Addr) []sdk.Object {
+	var objects []sdk.Object
+	for a := from; ; a = a.Next() {
 		one := *rec
 		one.Indicator = indicator.FromAddrs(a, a)
 		objects = append(objects, t.object(&one, kind, spell(a), t.action))
 		if a == to {
-			return objects, nil
+			return objects
 		}
 	}
 }
@@ -86,17 +116,6 @@ func spell(a netip.Addr) string {
 		groups[i] = fmt.Sprintf("%x", uint16(b[2*i])<<8|uint16(b[2*i+1]))
 	}
 	return strings.Join(groups, ":")
-}
-
-// unfit names the values the service is known to refuse.
-func unfit(i indicator.Indicator) *sdk.Unfit {
-	if len(i.Value) > api.MaxValueLen {
-		return &sdk.Unfit{Code: "too_long", Detail: fmt.Sprintf("%d characters; Defender takes %d", len(i.Value), api.MaxValueLen)}
-	}
-	if i.Kind == indicator.Domain && (strings.HasPrefix(i.Value, "_") || strings.Contains(i.Value, "._")) {
-		return &sdk.Unfit{Code: "underscore_label", Detail: "Defender refuses domain labels that begin with _"}
-	}
-	return nil
 }
 
 func (t *target) object(rec *indicator.Record, kind, value, action string) sdk.Object {

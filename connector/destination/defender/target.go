@@ -46,6 +46,7 @@ func build(cfg Config, env sdk.Env) (sdk.Target, error) {
 	if err != nil {
 		return nil, err
 	}
+	conn = conn.Rooted(env.BaseDir)
 	client, err := httpx.New(httpx.Options{
 		Clock: env.Clock, Log: env.Log, CAFile: conn.CA, MaxBody: maxAnswer, Retries: -1,
 		// The service's own windows are kept by delivery (SEMANTICS D12).

@@ -122,6 +122,27 @@ func (c *cli) pollCommand() *cobra.Command {
 	}
 }
 
+func (c *cli) adoptCommand() *cobra.Command {
+	var args app.AdoptArgs
+	cmd := &cobra.Command{
+		Use: "adopt [DESTINATION]", Short: "Take rows of the tenant into the ledger",
+		Long: `Takes rows that carry our owner mark and are not in the ledger (a store that was lost)
+into it; with --created-by also those of another app, whose place we take. Nothing is
+sent: the next plan shows what becomes of them.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			args.Destination = first(names)
+			var v app.AdoptView
+			if err := c.call(cmd.Context(), "adopt", args, &v); err != nil {
+				return err
+			}
+			return c.show(v, func(w io.Writer) { fmt.Fprintf(w, "%s rows adopted; remeld plan shows what becomes of them\n", count(v.Adopted)) })
+		},
+	}
+	cmd.Flags().StringVar(&args.CreatedBy, "created-by", "", "app `id` whose rows are taken over")
+	return cmd
+}
+
 func (c *cli) blockCommand() *cobra.Command {
 	var args app.BlockArgs
 	var ttl string

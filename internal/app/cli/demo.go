@@ -49,10 +49,6 @@ freezes. Ctrl-C ends it; nothing is left behind.`,
 	return cmd
 }
 
-// demoSettle is how long upstream must be quiet before an apply; the demo is in more
-// of a hurry than a tenant.
-const demoSettle = 2 * time.Second
-
 // demoInterval is the time between the demo's polls.
 const demoInterval = "5s"
 
@@ -75,7 +71,6 @@ func (c *cli) runDemo(ctx context.Context, dir, listen string, once bool) error 
 	}
 	c.config, c.state = []string{filepath.Join(dir, "remeld.yaml")}, filepath.Join(dir, "state")
 	opts := c.options(false)
-	opts.Deliver.Settle = demoSettle
 	if interactive(c.out) {
 		opts.Log = discard()
 	}

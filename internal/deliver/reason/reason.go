@@ -107,7 +107,7 @@ var table = []Doc{
 	{InDoubt, Frozen, false, "a call about it had no answer and could not be resolved yet"},
 	{Rejected, Frozen, false, "the service refused it for good; tried again when its content changes"},
 	{ReplacementStuck, Frozen, false, "its replacement was refused, so the old object stays"},
-	{ChangedByHand, Frozen, false, "somebody edited or deleted our row at the tenant; reconcile --restore puts it back"},
+	{ChangedByHand, Frozen, false, "somebody edited or deleted our row at the tenant; remeld drift --restore puts it back"},
 	{UnknownOwn, Frozen, false, "the tenant has it with our mark but the ledger does not; adopt takes it over"},
 	{ForeignTouched, Frozen, false, "the service answered our write with the id of a foreign row; it is never deleted"},
 	{Later, Frozen, false, "the service asked to come back later"},

@@ -7,6 +7,7 @@ package entra
 import (
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"regexp"
 
 	"github.com/remeld/remeld/sdk"
@@ -47,6 +48,18 @@ func base(given, otherwise string) string {
 		given = given[:len(given)-1]
 	}
 	return given
+}
+
+// Rooted returns the connection with its file paths taken from dir where they are
+// relative, as all paths of a configuration are.
+func (c *Connection) Rooted(dir string) *Connection {
+	r := *c
+	for _, path := range []*string{&r.Certificate, &r.CA} {
+		if *path != "" && !filepath.IsAbs(*path) {
+			*path = filepath.Join(dir, *path)
+		}
+	}
+	return &r
 }
 
 var (

@@ -1,0 +1,137 @@
+package deliver
+
+import (
+	"context"
+
+	"github.com/remeld/remeld/internal/deliver/guard"
+	"github.com/remeld/remeld/internal/deliver/ledger"
+	"github.com/remeld/remeld/sdk"
+)
+
+// room is the number of free slots right now, -1 for no limit. hand asks for an ad
+// hoc block, which may use what is left of the reserve.
+func (a *applier) room(hand bool) int {
+	taken, byhand := 0, 0
+	for _, s := range a.sites {
+		for _, r := range s.book.Rows {
+			if r.Present() && !s.lapsed(r) {
+				taken++
+				byhand += one(byHand(r))
+			}
+		}
+		for id := range s.book.InDoubt() {
+			if r := s.book.Rows[id]; r == nil || !r.Present() {
+				taken++
+			}
+		}
+	}
+	limit, _ := budget(a.sites, taken)
+	if limit < 0 {
+		return -1
+	}
+	spare := reserveOf(a.sites)
+	room := limit - taken + min(byhand, spare)
+	if hand {
+		room += spare - min(byhand, spare)
+	}
+	return max(room, 0)
+}
+
+// slots hands out the free slots of one call.
+type slots struct{ room, hand int }
+
+// take reserves a slot for a creation.
+func (s *slots) take(it *Item) bool {
+	left := &s.room
+	if it.Rank.Hand() {
+		left = &s.hand
+	}
+	if *left == 0 {
+		return false
+	}
+	if *left > 0 {
+		s.room, s.hand = max(s.room-1, min(s.room, 0)), max(s.hand-1, 0)
+	}
+	return true
+}
+
+// pairsAtFull is how many replacements go at once when no slot is free: few, so
+// that each is gone from the tenant for two calls only (SEMANTICS D14).
+const pairsAtFull = 20
+
+// replace makes the new object first where a slot is free, and deletes the old one
+// once the new one is there. At a full budget it deletes a few and creates them at
+// once.
+func (a *applier) replace(ctx context.Context, items []*Item) error {
+	remove := map[string]*Item{}
+	var creates []*Item
+	for _, it := range items {
+		if it.Desired == "" {
+			remove[it.Domain+"\x00"+it.Identity] = it
+		} else {
+			creates = append(creates, it)
+		}
+	}
+	for len(creates) > 0 {
+		s := a.by[creates[0].Domain]
+		room := a.room(false)
+		n := min(pairsAtFull, len(creates))
+		first, then := sdk.OpDelete, sdk.OpUpsert
+		if room != 0 {
+			first, then = sdk.OpUpsert, sdk.OpDelete
+			if n = len(creates); room > 0 {
+				n = min(room, n)
+			}
+			n = min(n, max(s.info.Ops[sdk.OpUpsert].Batch, 1))
+		}
+		batch := creates[:n]
+		creates = creates[n:]
+		if err := a.halves(ctx, batch, remove, first, then); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *applier) halves(ctx context.Context, creates []*Item, remove map[string]*Item, first, then sdk.OpName) error {
+	side := func(op sdk.OpName, only map[string]bool) []*Item {
+		var out []*Item
+		for _, it := range creates {
+			half := it
+			if op == sdk.OpDelete {
+				half = remove[it.Domain+"\x00"+it.Pair]
+			}
+			if half != nil && (only == nil || only[half.Pair]) {
+				out = append(out, half)
+			}
+		}
+		return out
+	}
+	accepted := map[string]bool{}
+	for _, c := range a.chunks(first, side(first, nil)) {
+		ok, err := a.sendChunk(ctx, c)
+		if err != nil {
+			return err
+		}
+		for id := range ok {
+			accepted[id] = true
+		}
+	}
+	return a.send(ctx, then, side(then, accepted))
+}
+
+// counted adds what was done to the guards' window, in the same commit.
+func (a *applier) counted(c *ledger.Change, s *site, items []*Item) error {
+	done := guard.Counts{}
+	for _, it := range items {
+		tally(done, it)
+		if it.Action == Delete && it.Reason == reason.Quota {
+			done[guard.Key{Class: guard.Swap}]++
+		}
+	}
+	if len(done) == 0 {
+		return nil
+	}
+	s.window.Done(a.m.deps.Clock.Now(), done, s.live())
+	return writeDoc(c, guardSpace, s.domain, s.window)
+}
