@@ -8,9 +8,7 @@ import (
 	"time"
 
 	"github.com/remeld/remeld/indicator"
-	"github.com/remeld/remeld/internal/deliver/guard"
 	"github.com/remeld/remeld/internal/deliver/ledger"
-	"github.com/remeld/remeld/internal/deliver/reason"
 	"github.com/remeld/remeld/sdk"
 )
 

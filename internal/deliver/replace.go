@@ -5,6 +5,7 @@ import (
 
 	"github.com/remeld/remeld/internal/deliver/guard"
 	"github.com/remeld/remeld/internal/deliver/ledger"
+	"github.com/remeld/remeld/internal/deliver/reason"
 	"github.com/remeld/remeld/sdk"
 )
 

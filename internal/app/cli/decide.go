@@ -136,7 +136,9 @@ sent: the next plan shows what becomes of them.`,
 			if err := c.call(cmd.Context(), "adopt", args, &v); err != nil {
 				return err
 			}
-			return c.show(v, func(w io.Writer) { fmt.Fprintf(w, "%s rows adopted; remeld plan shows what becomes of them\n", count(v.Adopted)) })
+			return c.show(v, func(w io.Writer) {
+				fmt.Fprintf(w, "%s rows adopted; remeld plan shows what becomes of them\n", count(v.Adopted))
+			})
 		},
 	}
 	cmd.Flags().StringVar(&args.CreatedBy, "created-by", "", "app `id` whose rows are taken over")
