@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"time"
 
@@ -21,6 +23,9 @@ func (n *node) age(ctx context.Context) (time.Time, error) {
 	if err := n.stale(ctx); err != nil {
 		return time.Time{}, err
 	}
+	if err := n.forgetGone(ctx); err != nil {
+		return time.Time{}, err
+	}
 	if !n.ages() {
 		return time.Time{}, nil
 	}
@@ -30,6 +35,36 @@ func (n *node) age(ctx context.Context) (time.Time, error) {
 			return next, err
 		}
 	}
+}
+
+// forgetGone drops notes on explicit removals that are older than a log is kept.
+func (n *node) forgetGone(ctx context.Context) error {
+	st := n.st.Load()
+	now := n.eng.now()
+	if st.Gone == 0 || now.Sub(row.Time(st.GoneSwept)) < day {
+		return nil
+	}
+	v, err := n.eng.Store.View()
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	next := st.clone()
+	next.Gone, next.GoneSwept = 0, now.UnixMilli()
+	c := &store.Commit{}
+	err = v.Scan(ctx, n.gone(), store.Range{}, func(key, value []byte) error {
+		at, _ := binary.Varint(value)
+		if now.Sub(row.Time(at)) < logAge {
+			next.Gone++
+			return nil
+		}
+		c.Writes = append(c.Writes, store.Write{Space: n.gone(), Key: bytes.Clone(key), Delete: true})
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("sweep the removals of node %s: %w", n.name(), err)
+	}
+	return n.commit(ctx, c, next)
 }
 
 // ageChunk ages one chunk of rows.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/binary"
 
 	"github.com/remeld/remeld/internal/engine/row"
 	"github.com/remeld/remeld/internal/store"
@@ -35,6 +36,7 @@ func (a *applier) add(ctx context.Context, key []byte, old *row.Row, said *row.S
 	}
 	a.countPoll(old, said, jd)
 	key = a.collect(key, old, jd)
+	a.tombstone(key, old, said)
 	if jd.act == write && jd.book && !jd.row.Aged {
 		err := a.j.bookings(key, &jd.row, a.buf[:0], func(b []byte) error {
 			a.c.Writes = append(a.c.Writes, store.Write{Space: a.node.exp(), Key: a.copy(b)})
@@ -70,6 +72,24 @@ func (a *applier) collect(key []byte, old *row.Row, jd *judgement) []byte {
 	}
 	a.rows++
 	return key
+}
+
+// tombstone notes an explicit removal, which delivery's guards count apart, and
+// takes the note back when the key is listed again.
+func (a *applier) tombstone(key []byte, old *row.Row, said *row.Said) {
+	w := store.Write{Space: a.node.gone(), Key: key}
+	switch {
+	case said == nil:
+		return
+	case said.Remove:
+		w.Value = binary.AppendVarint(nil, a.j.now)
+		a.st.Gone++
+	case old == nil && a.st.Gone > 0:
+		w.Delete = true
+	default:
+		return
+	}
+	a.c.Writes = append(a.c.Writes, w)
 }
 
 // copy keeps b until the commit.

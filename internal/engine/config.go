@@ -65,6 +65,9 @@ func (e *Engine) build(ctx context.Context, specs []NodeSpec) (*nodeSet, []graph
 		if err != nil {
 			return nil, nil, fmt.Errorf("build node %s: %w", s.Name, err)
 		}
+		if err := s.checkClock(); err != nil {
+			return nil, nil, err
+		}
 		built[s.Name], infos[s.Name] = instance, info
 		s.Origin = info.Origin
 		gnodes[i] = s.Node
@@ -92,6 +95,17 @@ func (e *Engine) build(ctx context.Context, specs []NodeSpec) (*nodeSet, []graph
 		next.nodes[s.Name] = e.newNode(s, built[s.Name], infos[s.Name], g.Guarding(s.Name))
 	}
 	return next, steps, nil
+}
+
+// checkClock refuses conditions whose outcome moves without a change: nothing
+// would tell the readers (SEMANTICS E12). At a target they hold at plan time.
+func (s *NodeSpec) checkClock() error {
+	for _, k := range s.Keep {
+		if s.Role != sdk.RoleTarget && k.Filter.UsesClock() {
+			return fmt.Errorf("node %s: condition %q depends on the time of day or on last seen: use age rules instead", s.Name, k.Name)
+		}
+	}
+	return nil
 }
 
 // instance builds what the specification describes, or takes the running one if

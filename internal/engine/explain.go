@@ -213,6 +213,11 @@ func (n *node) describeRow(f *Finding, r *row.Row, last map[string]time.Time) er
 // explainReader says what the inputs give and, if nothing is emitted, what took it
 // out.
 func (n *node) explainReader(ctx context.Context, v store.View, set *nodeSet, f Finding, old *row.Row) (Finding, bool, error) {
+	n.work.Lock() // the allow sets are a step's own
+	defer n.work.Unlock()
+	if err := n.prepare(ctx, v, set); err != nil {
+		return f, false, err
+	}
 	s := &stepping{node: n, set: set, view: v, st: n.st.Load()}
 	key := f.Found.AppendKey(nil)
 	var rows [][]byte
@@ -266,9 +271,20 @@ func (e *Engine) Cause(ctx context.Context, name string, i indicator.Indicator) 
 	if _, err := e.node(name); err != nil {
 		return "", err
 	}
+	cause := CauseWithdrawn
 	for _, above := range append(set.graph.Ancestors(name), name) {
 		n := set.nodes[above]
-		if n.isSource() || len(n.spec.Allow) == 0 {
+		if n.isSource() {
+			removed, err := n.wasRemoved(ctx, i)
+			if err != nil {
+				return "", err
+			}
+			if removed {
+				cause = CauseRemoved
+			}
+			continue
+		}
+		if len(n.spec.Allow) == 0 {
 			continue
 		}
 		covered, err := n.isAllowed(ctx, i)
@@ -279,7 +295,18 @@ func (e *Engine) Cause(ctx context.Context, name string, i indicator.Indicator) 
 			return CauseAllowListed, nil
 		}
 	}
-	return CauseWithdrawn, nil
+	return cause, nil
+}
+
+// wasRemoved tells whether the source deleted i explicitly in the last days.
+func (n *node) wasRemoved(ctx context.Context, i indicator.Indicator) (bool, error) {
+	v, err := n.eng.Store.View()
+	if err != nil {
+		return false, err
+	}
+	defer v.Close()
+	value, err := v.Get(ctx, n.gone(), i.AppendKey(nil))
+	return value != nil, err
 }
 
 // isAllowed asks the allow edges, which a running step keeps to itself.

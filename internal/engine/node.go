@@ -29,10 +29,12 @@ type node struct {
 	dict     *row.Dict
 	enrich   *enricher
 
-	// work is held by whoever changes the table: a poll, an ageing, a step.
-	work sync.Mutex
-	st   atomic.Pointer[state]
-	wake chan struct{}
+	// reading is held for a whole poll; work, inside it, by whoever changes the
+	// table: the end of a poll, an ageing, a step.
+	reading sync.Mutex
+	work    sync.Mutex
+	st      atomic.Pointer[state]
+	wake    chan struct{}
 
 	digest pollDigest // of the last accepted poll, while the process lives
 	allow  map[string]*allowSet
@@ -43,12 +45,13 @@ type node struct {
 func (n *node) name() string      { return n.spec.Name }
 func (n *node) out() string       { return "n/" + n.spec.Name + "/out" }
 func (n *node) exp() string       { return "n/" + n.spec.Name + "/exp" }
+func (n *node) gone() string      { return "n/" + n.spec.Name + "/gone" }
 func (n *node) dictSpace() string { return "n/" + n.spec.Name + "/dict" }
 func (n *node) logName() string   { return "n/" + n.spec.Name }
 
 // spaces are all a node owns in the store.
 func spaces(name string) []string {
-	return []string{"n/" + name + "/out", "n/" + name + "/exp", "n/" + name + "/dict"}
+	return []string{"n/" + name + "/out", "n/" + name + "/exp", "n/" + name + "/dict", "n/" + name + "/gone"}
 }
 
 func (n *node) isSource() bool { return n.source != nil }

@@ -82,12 +82,9 @@ func (n *node) poll(ctx context.Context) (PollReport, error) {
 	case <-ctx.Done():
 		return PollReport{}, ctx.Err()
 	}
-	n.work.Lock()
-	defer n.work.Unlock()
-	if err := n.eng.clock.check(ctx); err != nil {
-		return PollReport{}, err
-	}
-	if err := n.rejudge(ctx); err != nil {
+	n.reading.Lock()
+	defer n.reading.Unlock()
+	if err := n.ready(ctx); err != nil {
 		return PollReport{}, err
 	}
 	n.live.polling.Store(true)
@@ -97,10 +94,23 @@ func (n *node) poll(ctx context.Context) (PollReport, error) {
 	if err := p.read(ctx); err != nil {
 		return PollReport{}, err
 	}
+	n.work.Lock()
+	defer n.work.Unlock()
+	p.st = n.st.Load() // ageing may have moved it while the source was read
 	if err := p.settle(ctx); err != nil {
 		return PollReport{}, fmt.Errorf("poll of node %s: %w", n.name(), err)
 	}
 	return p.report, n.tellPoll(ctx, &p.report)
+}
+
+// ready does what has to be done before a poll.
+func (n *node) ready(ctx context.Context) error {
+	n.work.Lock()
+	defer n.work.Unlock()
+	if err := n.eng.clock.check(ctx); err != nil {
+		return err
+	}
+	return n.rejudge(ctx)
 }
 
 // parse is the fingerprint under which the source's own state is kept: with

@@ -560,6 +560,54 @@ func TestExplainFindsCoversAndRules(t *testing.T) {
 	})
 }
 
+func TestCauseTellsWhyARecordLeft(t *testing.T) {
+	t.Parallel()
+	onStores(t, func(t *testing.T, w *world) {
+		a, own := list(hosts(6)...), list("ours.example.org")
+		specs := melded(a, own)
+		specs[0].Source.WithdrawAfter = 1
+		w.apply(specs...)
+		w.poll("a")
+		w.poll("own")
+		w.settle()
+		a.set(hosts(6)[2:]...)
+		a.removed = hosts(1)
+		own.set("ours.example.org", hosts(6)[5])
+		w.poll("a")
+		w.poll("own")
+		w.settle()
+		w.want("edl", hosts(6)[2:5]...)
+		causes := func(want ...string) {
+			t.Helper()
+			for i, k := range []int{0, 1, 5} {
+				ind, _ := indicator.Parse(indicator.Domain, hosts(6)[k])
+				if got, err := w.eng.Cause(t.Context(), "edl", ind); got != want[i] || err != nil {
+					t.Errorf("%s: %s, want %s (%v)", ind.Value, got, want[i], err)
+				}
+			}
+		}
+		causes(CauseRemoved, CauseWithdrawn, CauseAllowListed)
+		w.clock.Advance(10 * 24 * time.Hour)
+		w.age()
+		causes(CauseWithdrawn, CauseWithdrawn, CauseAllowListed)
+	})
+}
+
+func TestE12_ConditionsOnTheClockAreRefused(t *testing.T) {
+	t.Parallel()
+	onStores(t, func(t *testing.T, w *world) {
+		edl := reader("edl", sdk.RoleFeed, "a")
+		edl.Keep = []Keep{keep(t, "recent", "last_seen > NOW() - 7 DAYS")}
+		if err := w.eng.Apply(t.Context(), []NodeSpec{source("a", list()), edl}); err == nil {
+			t.Error("a condition on last seen at a feed must be refused")
+		}
+		edl.Role = sdk.RoleTarget
+		if err := w.eng.Apply(t.Context(), []NodeSpec{source("a", list()), edl}); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestRowsCarryNoSharedBytes(t *testing.T) {
 	t.Parallel()
 	// The key of a table's row must not be kept past the callback; the memory store

@@ -31,6 +31,9 @@ type state struct {
 	Dropped int64 `json:"dropped,omitempty"`
 	Aged    int64 `json:"aged,omitempty"`
 	Missing int64 `json:"missing,omitempty"`
+	// Gone is at least the number of notes on explicit removals.
+	Gone      int64 `json:"gone,omitempty"`
+	GoneSwept int64 `json:"goneSwept,omitempty"`
 
 	Poll pollState `json:"poll"`
 	Step stepState `json:"step"`
