@@ -109,7 +109,7 @@ func (b *builder) spec(n *config.Node) (engine.NodeSpec, error) {
 	s := engine.NodeSpec{
 		Node: graph.Node{
 			Name: n.Name, Class: n.Class, Role: n.ClassInfo.Role, Inputs: n.Inputs, Allow: n.Allow,
-			Protect: slices.Contains(b.cfg.Protect.Lists, n.Name), Fingerprint: n.Fingerprint, Login: b.login(n),
+			Protect: b.protects(n.Name), Fingerprint: n.Fingerprint, Login: b.login(n),
 		},
 		Constants: n.Attributes, Names: n.AttributeNames,
 		Source: engine.SourceSettings{
@@ -146,6 +146,16 @@ func (b *builder) spec(n *config.Node) (engine.NodeSpec, error) {
 	return s, nil
 }
 
+// protects tells whether a node's rows are never sent, anywhere or to some tenant.
+func (b *builder) protects(node string) bool {
+	for _, c := range b.cfg.Connections {
+		if slices.Contains(c.Protect, node) {
+			return true
+		}
+	}
+	return slices.Contains(b.cfg.Protect.Lists, node)
+}
+
 // tlpCeiling is the condition of a feed that nothing above max leaves by it.
 func tlpCeiling(most indicator.TLP) (engine.Keep, error) {
 	f, err := tql.Compile(fmt.Sprintf("tlp <= %q", most), tql.Options{})
@@ -174,7 +184,7 @@ func (b *built) destinations(p *protection) []deliver.Destination {
 		d := deliver.Destination{
 			Node: n.Name, Target: t.target, MaxTLP: n.MaxTLP, Mode: mode(n.Mode),
 			Restore: n.OnDrift == "restore", RenewOnChange: n.Renew == "on_change",
-			Protect: p.rules, ConfigVersion: n.Fingerprint, Guards: limits(n.Guard),
+			Protect: p.at(t.target.Info().Connection), ConfigVersion: n.Fingerprint, Guards: limits(n.Guard),
 			// No quiet time asked for is not the same as none given.
 			Delays:  deliver.Delays{Settle: max(n.Settle, time.Nanosecond), ListingAge: n.ListingAge, DriftEvery: n.DriftEvery},
 			Retired: i >= len(b.targets),

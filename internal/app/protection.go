@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/remeld/remeld/indicator"
@@ -20,7 +21,8 @@ import (
 // content moves; version tells when.
 type protection struct {
 	rules   *protect.Rules
-	version map[string]uint64 // table version of each list node
+	tenant  map[string]*protect.Rules // by connection, where it protects more
+	version map[string]uint64         // table version of each list node
 }
 
 // rankName tells the lists that say what is popular, not what is harmless, by the
@@ -49,12 +51,31 @@ func readWarninglists(cfg *config.Config) ([]protect.Warninglist, error) {
 
 // newProtection joins the warninglists with the tables of the list nodes.
 func newProtection(ctx context.Context, cfg *config.Config, lists []protect.Warninglist, table tables) (*protection, error) {
-	p := &protection{version: map[string]uint64{}, rules: &protect.Rules{
+	p := &protection{version: map[string]uint64{}, tenant: map[string]*protect.Rules{}, rules: &protect.Rules{
 		Warninglists: lists,
 		WidestV4:     cfg.Protect.MaxCIDR.IPv4, WidestV6: cfg.Protect.MaxCIDR.IPv6,
 		NoSpecialPurpose: !cfg.Protect.SpecialPurpose, NoPublicSuffixes: !cfg.Protect.PublicSuffixes,
 	}}
-	for _, name := range cfg.Protect.Lists {
+	var err error
+	if p.rules.Own, err = p.own(ctx, cfg.Protect.Lists, table); err != nil {
+		return nil, err
+	}
+	for name, c := range cfg.Connections {
+		own, err := p.own(ctx, c.Protect, table)
+		if err != nil {
+			return nil, err
+		}
+		more := *p.rules
+		more.Own = slices.Concat(p.rules.Own, own)
+		p.tenant[name] = &more
+	}
+	return p, nil
+}
+
+// own reads the tables of list nodes and notes their versions.
+func (p *protection) own(ctx context.Context, names []string, table tables) ([]protect.Own, error) {
+	var out []protect.Own
+	for _, name := range names {
 		t, err := table(name)
 		if err != nil {
 			return nil, err
@@ -64,9 +85,17 @@ func newProtection(ctx context.Context, cfg *config.Config, lists []protect.Warn
 		if err != nil {
 			return nil, fmt.Errorf("read the protected list %s: %w", name, err)
 		}
-		p.rules.Own = append(p.rules.Own, protect.NewOwn(name, entries))
+		out = append(out, protect.NewOwn(name, entries))
 	}
-	return p, nil
+	return out, nil
+}
+
+// at is what protects the tenant of a connection.
+func (p *protection) at(connection string) *protect.Rules {
+	if r := p.tenant[connection]; r != nil {
+		return r
+	}
+	return p.rules
 }
 
 // stale tells whether one of the lists changed since.

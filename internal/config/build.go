@@ -100,6 +100,11 @@ func (l *loader) build(root *value) {
 		b.build(v)
 	}
 	l.protected(root.get("protect"), &b)
+	for _, c := range l.cfg.Connections {
+		if c != nil {
+			l.protectedLists(c.Protect, c.protectAt, &b)
+		}
+	}
 	if root.get("nodes") == nil && l.report.errors() == 0 {
 		l.report.add(diag.Warning, root.pos, "", "there are no nodes: nothing will be done")
 	}
@@ -135,7 +140,9 @@ func (l *loader) connection(e entry) {
 	var head struct {
 		Type    string
 		Expires time.Time
+		Protect []string
 	}
+	var protect *value
 	rest := &value{kind: mapping, pos: e.pos}
 	for _, k := range e.val.keys {
 		switch k.name {
@@ -143,6 +150,9 @@ func (l *loader) connection(e entry) {
 			l.decode.field(k.val, reflect.ValueOf(&head.Type).Elem(), "type", "")
 		case "expires":
 			l.decode.field(k.val, reflect.ValueOf(&head.Expires).Elem(), "expires", "")
+		case "protect":
+			protect = k.val
+			l.decode.field(k.val, reflect.ValueOf(&head.Protect).Elem(), "protect", "")
 		default:
 			rest.keys = append(rest.keys, k)
 		}
@@ -154,7 +164,8 @@ func (l *loader) connection(e entry) {
 	}
 	cfg := t.NewConfig()
 	if l.configStruct(rest, cfg, where) {
-		l.cfg.Connections[e.name] = &Connection{Name: e.name, Type: t.Name, Config: cfg, Expires: head.Expires, Pos: e.pos}
+		l.cfg.Connections[e.name] = &Connection{Name: e.name, Type: t.Name, Config: cfg, Expires: head.Expires,
+			Protect: head.Protect, Pos: e.pos, protectAt: protect}
 	}
 }
 

@@ -48,10 +48,15 @@ type Connection struct {
 	Type    string
 	Config  any
 	Expires time.Time // when its secret ends, zero if not said
+	// Protect names nodes whose rows are never sent to this tenant, besides those
+	// protected everywhere (SEMANTICS D7).
+	Protect []string
 	Pos     Pos
 	// Fingerprint is a keyed hash over everything in it, secrets included: it
 	// changes when the login must be built again.
 	Fingerprint string
+
+	protectAt *value
 }
 
 // SDK returns the connection as connectors see it.

@@ -176,6 +176,9 @@ func (x exporter) connection(c *Connection) map[string]any {
 	if !c.Expires.IsZero() {
 		out["expires"] = x.of(c.Expires)
 	}
+	if len(c.Protect) > 0 {
+		out["protect"] = x.of(c.Protect)
+	}
 	return out
 }
 

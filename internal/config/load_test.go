@@ -397,3 +397,18 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+func TestD7_ATenantCanProtectMore(t *testing.T) {
+	const text = `
+connections:
+  c: {type: entra, tenant_id: t, client_id: c, client_secret: "${env:CONTOSO_SECRET}", protect: [%s]}
+nodes:
+  theirs: {class: list, config: {path: a.yaml}}
+`
+	if got := mustLoad(t, fmt.Sprintf(text, "theirs")).Connections["c"].Protect; len(got) != 1 || got[0] != "theirs" {
+		t.Errorf("%v", got)
+	}
+	if _, found := load(t, fmt.Sprintf(text, "theirz")); !strings.Contains(found[0].Error(), `there is no node "theirz" to protect`) {
+		t.Errorf("%v", found)
+	}
+}

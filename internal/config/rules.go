@@ -145,16 +145,7 @@ func (l *loader) protected(v *value, b *nodeBuilder) {
 		return
 	}
 	l.warninglists(v.get("warninglists"))
-	for i, name := range l.cfg.Protect.Lists {
-		at := itemPos(v.get("lists"), i)
-		n, ok := l.cfg.Nodes[name]
-		switch {
-		case !ok:
-			l.report.fail(at, b.nodeHelp(name), "there is no node %q to protect", name)
-		case isDestination(n.ClassInfo.Role):
-			l.report.fail(at, "name a source or a processor", "%q is a destination, not a list", name)
-		}
-	}
+	l.protectedLists(l.cfg.Protect.Lists, v.get("lists"), b)
 }
 
 // warninglists checks that each name is one of a built-in list or a file's.
@@ -176,5 +167,20 @@ func (l *loader) warninglists(v *value) {
 			help = "built in are " + strings.Join(l.opts.Warninglists, ", ")
 		}
 		l.report.fail(itemPos(v, i), help, "there is no built-in warninglist %q and no such file", name)
+	}
+}
+
+// protectedLists checks that the names are nodes whose rows can be read; v is where
+// they stand.
+func (l *loader) protectedLists(names []string, v *value, b *nodeBuilder) {
+	for i, name := range names {
+		at := itemPos(v, i)
+		n, ok := l.cfg.Nodes[name]
+		switch {
+		case !ok:
+			l.report.fail(at, b.nodeHelp(name), "there is no node %q to protect", name)
+		case isDestination(n.ClassInfo.Role):
+			l.report.fail(at, "name a source or a processor", "%q is a destination, not a list", name)
+		}
 	}
 }
