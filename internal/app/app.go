@@ -156,7 +156,7 @@ func (a *App) watch(ctx context.Context) error {
 		if err := a.clock.Sleep(ctx, watchEvery); err != nil {
 			return nil //nolint:nilerr // ctx ended
 		}
-		if err := a.followLists(ctx); err != nil {
+		if err := errors.Join(a.followLists(ctx), a.tellExpiring(ctx)); err != nil {
 			return err
 		}
 		now := a.stamp()
