@@ -15,6 +15,7 @@ import (
 	"github.com/remeld/remeld/internal/engine"
 	"github.com/remeld/remeld/internal/graph"
 	"github.com/remeld/remeld/internal/web"
+	"github.com/remeld/remeld/sdk"
 )
 
 // parts makes what lives as long as the process: conditions, engine, delivery and
@@ -24,10 +25,9 @@ func (a *App) parts(ctx context.Context, cfg *config.Config) error {
 	if a.conditions, err = condition.Open(ctx, a.store, a.clock); err != nil {
 		return err
 	}
-	start := time.Now() // carries the monotonic clock, which no clock change moves
 	a.engine, err = engine.New(ctx, engine.Deps{
 		Store: a.store, Clock: a.clock, Log: a.log, Conditions: a.conditions,
-		Dir: filepath.Join(a.opts.State, "work"), Monotonic: func() time.Duration { return time.Since(start) },
+		Dir: filepath.Join(a.opts.State, "work"), Monotonic: monotonic(a.clock),
 	})
 	if err != nil {
 		return err
@@ -48,6 +48,16 @@ func (a *App) parts(ctx context.Context, cfg *config.Config) error {
 		BehindProxy: cfg.Web.BehindProxy, Log: a.log, Clock: a.clock,
 	})
 	return err
+}
+
+// monotonic counts time in a way that setting the clock does not move: the clock's
+// own count where it has one, else the process's.
+func monotonic(c sdk.Clock) func() time.Duration {
+	if own, ok := c.(interface{ Monotonic() time.Duration }); ok {
+		return own.Monotonic
+	}
+	start := time.Now()
+	return func() time.Duration { return time.Since(start) }
 }
 
 // swap puts cfg in force: everything new is built before anything old is touched,

@@ -1,0 +1,107 @@
+package scenario
+
+import (
+	"context"
+	"time"
+)
+
+// loops are those of an installation that sleep besides its nodes: delivery and
+// the watch over the configuration.
+const loops = 2
+
+// settleMost bounds, in real time, how long a settle waits for work to end.
+const settleMost = 20 * time.Second
+
+// settle waits until everybody sleeps.
+func (w *world) settle() { w.settleWith(0) }
+
+func (w *world) settleWith(calls int) {
+	want := calls
+	for _, s := range w.sites {
+		want += s.size + loops
+	}
+	quiet, last := 0, uint64(0)
+	for end := time.Now().Add(settleMost); time.Now().Before(end); {
+		n, _, changes := w.clock.asleep()
+		if changes != last {
+			quiet, last = 0, changes
+		}
+		quiet++
+		if n >= want && quiet > 5 || quiet > 2000 { // a loop may wait for another that sleeps
+			return
+		}
+		time.Sleep(500 * time.Microsecond)
+	}
+}
+
+// step moves the clock to where the next sleeper wakes, at most to the given time.
+func (w *world) step(most time.Time, calls int) {
+	if _, next, _ := w.clock.asleep(); !next.IsZero() && next.Before(most) {
+		most = next
+	}
+	w.sb.Clock().Set(most)
+	w.settleWith(calls)
+}
+
+// advance lets time pass, waking every sleeper at its time.
+func (w *world) advance(d time.Duration) {
+	for end := w.sb.Now().Add(d); w.sb.Now().Before(end); {
+		w.step(end, 0)
+	}
+}
+
+// leap lets a long time pass in steps of a few minutes: sleepers wake late, as on a
+// busy machine.
+func (w *world) leap(d, step time.Duration) {
+	for end := w.sb.Now().Add(d); w.sb.Now().Before(end); {
+		w.sb.Clock().Advance(min(step, end.Sub(w.sb.Now())))
+		w.settle()
+	}
+}
+
+// untilMost is how long a scenario waits for something, on its clock.
+const untilMost = time.Hour
+
+// until lets time pass until something is so.
+func (w *world) until(what string, is func() bool) {
+	w.t.Helper()
+	end := w.sb.Now().Add(untilMost)
+	for !is() {
+		if !w.sb.Now().Before(end) {
+			w.t.Fatalf("after %s it is still not so: %s", untilMost, what)
+		}
+		w.step(end, 0)
+	}
+}
+
+// do makes a call of a person and lets time pass while it runs.
+func do[T any](w *world, call func(ctx context.Context) (T, error)) (T, error) {
+	var out T
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		out, err = call(w.t.Context())
+	}()
+	for {
+		for range 40 {
+			select {
+			case <-done:
+				return out, err
+			case <-time.After(500 * time.Microsecond):
+			}
+		}
+		// It may be waiting for time to pass.
+		if n, _, _ := w.clock.asleep(); n > w.asleepAtRest() {
+			w.step(w.sb.Now().Add(time.Minute), 1)
+		}
+	}
+}
+
+func (w *world) asleepAtRest() int {
+	n := 0
+	for _, s := range w.sites {
+		n += s.size + loops
+	}
+	return n
+}
