@@ -132,7 +132,7 @@ func (p *polling) expiries(ctx context.Context, put func(key, value []byte) erro
 	if !p.tally.times && !p.node.set.Age.ValidUntil {
 		return each(func(b []byte) error { return put(b, nil) })
 	}
-	s := spool.New(p.node.eng.Dir, p.node.eng.budget, func(dst, a, _ []byte) ([]byte, error) { return append(dst, a...), nil })
+	s := spool.New(p.node.eng.Dir, p.node.eng.budget, nil, func(dst, a, _ []byte) ([]byte, error) { return append(dst, a...), nil })
 	defer s.Close()
 	w := s.Writer()
 	if err := each(func(b []byte) error { return w.Add(b, nil) }); err != nil {

@@ -126,7 +126,7 @@ func (w *walk) run(ctx context.Context, v store.View, part int) error {
 	}
 	defer it.Close()
 	if w.p.st.Rows > 0 {
-		from, to := w.p.sorted.Bounds(part)
+		from, to := w.p.sorted.Range(part)
 		if w.cur, err = v.Cursor(ctx, w.p.node.out(), store.Range{From: from, To: to}); err != nil {
 			return err
 		}

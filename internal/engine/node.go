@@ -37,6 +37,7 @@ type node struct {
 	wake    chan struct{}
 
 	digest pollDigest // of the last accepted poll, while the process lives
+	bounds [][]byte   // of the parts of the last poll's spool
 	allow  map[string]*allowSet
 	ranger *rangeState
 	live   liveStatus

@@ -171,6 +171,7 @@ func (p *polling) settle(ctx context.Context) error {
 	if p.sorted, err = p.in.spool.Seal(ctx); err != nil {
 		return err
 	}
+	p.node.bounds = p.sorted.Bounds()
 	v, err := p.node.eng.Store.View()
 	if err != nil {
 		return err

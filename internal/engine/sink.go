@@ -37,7 +37,7 @@ type Refused struct {
 
 func (n *node) newIntake(ctx context.Context) *intake {
 	in := &intake{ctx: ctx, node: n, refused: map[indicator.Reason]int{}}
-	in.spool = spool.New(n.eng.Dir, n.eng.budget, n.fold)
+	in.spool = spool.New(n.eng.Dir, n.eng.budget, n.bounds, n.fold)
 	if n.enrich.plain() {
 		var rec indicator.Record
 		n.enrich.apply(&rec)

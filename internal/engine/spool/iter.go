@@ -78,29 +78,32 @@ func (it *Iter) Close() error {
 
 var sorters = sync.Pool{New: func() any { return new(sorter) }}
 
-// Part opens a part; the first time it is sorted. A part is for one goroutine at
-// a time.
+// Part opens a part; the first time it is sorted.
 func (s *Sorted) Part(part int) (*Iter, error) {
 	if s.runs != nil {
 		return s.mergeRuns()
 	}
-	es := s.index[s.starts[part]:s.starts[part+1]]
-	if !s.ready[part] {
-		so := sorters.Get().(*sorter)
-		so.chunks = s.chunks
-		so.sort(es, s.depth[part])
-		so.chunks = nil
-		sorters.Put(so)
-		s.ready[part] = true
-	}
-	i := 0
-	return &Iter{fold: s.spool.fold, next: func() (key, value []byte, ok bool, err error) {
-		if i == len(es) {
-			return nil, nil, false, nil
+	p := &s.parts[part]
+	p.once.Do(func() {
+		depth := 0
+		if from, to := s.Range(part); from != nil && to != nil {
+			depth = sharedPrefix(from, to)
 		}
-		ref := es[i].ref
-		i++
-		key, value, _ = item(s.chunks[ref>>chunkBits][ref&(chunkSize-1):])
+		so := sorters.Get().(*sorter)
+		so.part(&p.part, depth)
+		sorters.Put(so)
+	})
+	chunk, rest := 0, []byte(nil)
+	return &Iter{fold: s.spool.fold, next: func() (key, value []byte, ok bool, err error) {
+		for len(rest) == 0 {
+			if chunk == len(p.chunks) {
+				return nil, nil, false, nil
+			}
+			rest = p.chunks[chunk]
+			chunk++
+		}
+		key, value, n := item(rest)
+		rest = rest[n:]
 		return key, value, true, nil
 	}}, nil
 }

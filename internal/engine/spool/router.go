@@ -1,9 +1,6 @@
 package spool
 
-import (
-	"bytes"
-	"slices"
-)
+import "bytes"
 
 // router finds the part of a key. The bounds of one first byte (the kind) mostly
 // share more than that byte: the shared bytes are compared once and the rest as
@@ -70,20 +67,4 @@ func (r *router) part(key []byte) int {
 		lo++
 	}
 	return k.first + lo
-}
-
-// mark returns the part of every item of a chunk and counts them.
-func (r *router) mark(chunk []byte, counts []int) []uint16 {
-	marks := make([]uint16, 0, len(chunk)/24)
-	for off := 0; off < len(chunk); {
-		key, _, n := item(chunk[off:])
-		p := r.part(key)
-		counts[p]++
-		if len(marks) == cap(marks) {
-			marks = slices.Grow(marks, len(marks)/2+64)
-		}
-		marks = append(marks, uint16(p))
-		off += n
-	}
-	return marks
 }

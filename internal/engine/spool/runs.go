@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"container/heap"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,40 +12,28 @@ import (
 	"slices"
 )
 
-// spill writes the full chunks as one sorted run.
+// spill writes what the writer holds as one sorted run.
 func (w *Writer) spill() error {
-	if len(w.chunks) == 0 {
+	run := &Sorted{spool: w.spool, bounds: w.spool.router.bounds, parts: make([]sortedPart, len(w.parts))}
+	var held int64
+	for p := range w.parts {
+		_, n := w.parts[p].bytes()
+		held += n
+		run.parts[p].part = w.parts[p]
+		w.parts[p] = part{}
+	}
+	if held == 0 {
 		return nil
 	}
-	part := &Sorted{spool: w.spool, chunks: w.chunks}
-	for _, c := range w.chunks {
-		for off := 0; off < len(c); part.items++ {
-			_, _, n := item(c[off:])
-			off += n
-		}
-	}
-	if err := part.partition(context.Background()); err != nil {
-		return err
-	}
-	name, err := part.writeRun()
+	name, err := run.writeRun()
 	if err != nil {
 		return fmt.Errorf("write sorted run: %w", err)
 	}
-	var size int64
-	for _, c := range w.chunks {
-		size += int64(cap(c)) + int64(cap(c))/2
-	}
-	w.chunks = nil
-	w.spool.release(size)
+	w.spool.release(held)
 	w.spool.mu.Lock()
 	w.spool.runs = append(w.spool.runs, name)
 	w.spool.mu.Unlock()
 	return nil
-}
-
-func (w *Writer) spillAll() error {
-	w.chunks = w.all()
-	return w.spill()
 }
 
 func (s *Sorted) writeRun() (name string, err error) {

@@ -8,12 +8,54 @@ import (
 // smallSort is how many entries are sorted by comparing rather than by counting.
 const smallSort = 256
 
-// sorter sorts entries; it is reused for its scratch memory.
+// entry is an item in the index of a part: 8 bytes of its key behind those that
+// all share, and where it is.
+type entry struct {
+	word uint64
+	ref  uint32
+}
+
+// sorter sorts the items of a part; it is reused for its memory.
 type sorter struct {
 	chunks  [][]byte
+	index   []entry
 	scratch []entry
+	spare   [][]byte
 	counts  [8][256]int32
 }
+
+// part puts the items of p in order, whose keys share depth bytes. The items are
+// moved, so that reading them is a walk and not a search.
+func (s *sorter) part(p *part, depth int) {
+	s.chunks, s.index = p.chunks, s.index[:0]
+	for c, b := range p.chunks {
+		for off := 0; off < len(b); {
+			key, _, n := item(b[off:])
+			s.index = append(s.index, entry{wordAt(key, depth), uint32(c<<chunkBits | off)})
+			off += n
+		}
+	}
+	s.sort(s.index, depth)
+	var out [][]byte
+	for _, e := range s.index {
+		from := s.chunks[e.ref>>chunkBits][e.ref&(chunkSize-1):]
+		_, _, n := item(from)
+		if k := len(out); k == 0 || cap(out[k-1])-len(out[k-1]) < n {
+			out, s.spare = extend(out, s.spare, n)
+		}
+		last := &out[len(out)-1]
+		*last = append(*last, from[:n]...)
+	}
+	for _, c := range p.chunks {
+		if cap(c) == chunkSize && len(s.spare) < maxSpare {
+			s.spare = append(s.spare, c[:0])
+		}
+	}
+	p.chunks, s.chunks = out, nil
+}
+
+// maxSpare is how many chunks a sorter keeps from one part for the next.
+const maxSpare = 4 * partBytes / chunkSize
 
 func (s *sorter) key(e entry) []byte {
 	return itemKey(s.chunks[e.ref>>chunkBits][e.ref&(chunkSize-1):])

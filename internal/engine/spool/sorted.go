@@ -9,29 +9,23 @@ import (
 	"sync"
 )
 
-// partItems is about how many items a part has: its index then fits into a core's
-// cache while it is sorted.
-const partItems = 1 << 15
+// partBytes is about how large a part is: with its index it then fits into a
+// core's cache while it is sorted.
+const partBytes = 768 << 10
 
 // Sorted is what was spooled, each key once, in parts of ascending key ranges.
-// Different parts may be read at the same time.
+// Safe for concurrent use.
 type Sorted struct {
 	spool  *Spool
-	chunks [][]byte
 	bounds [][]byte // of the parts but the first: the least key
-	index  []entry
-	starts []int // of each part in index, and the end
-	depth  []int // bytes that all keys of the part share
-	ready  []bool
+	parts  []sortedPart
 	runs   []string
 	items  int
 }
 
-// entry is an item in the index: 8 bytes of its key behind the shared ones, and
-// where it is.
-type entry struct {
-	word uint64
-	ref  uint32
+type sortedPart struct {
+	once sync.Once
+	part
 }
 
 // Seal ends writing.
@@ -45,44 +39,111 @@ func (s *Spool) Seal(ctx context.Context) (*Sorted, error) {
 	for _, w := range writers {
 		out.items += w.n
 		if spilled {
-			if err := w.spillAll(); err != nil {
+			if err := w.spill(); err != nil {
 				return nil, err
 			}
-			continue
 		}
-		out.chunks = append(out.chunks, w.all()...)
-	}
-	if len(out.chunks) >= maxChunks {
-		return nil, fmt.Errorf("spool holds %d chunks, at most %d", len(out.chunks), maxChunks)
 	}
 	if spilled {
 		out.runs = s.runs
 		return out, nil
 	}
-	return out, out.partition(ctx)
+	return out, out.gather(ctx, writers)
 }
 
-func (w *Writer) all() [][]byte {
-	if len(w.cur) > 0 {
-		w.chunks = append(w.chunks, w.cur)
+// gather joins the writers' parts, distributing anew where they are too large.
+func (s *Sorted) gather(ctx context.Context, writers []*Writer) error {
+	sets := make([][]part, len(writers))
+	var used, largest int64
+	for i, w := range writers {
+		sets[i] = w.parts
 	}
-	w.cur = nil
-	return w.chunks
+	for p := range s.spool.router.bounds {
+		var n int64
+		for i := range sets {
+			u, _ := sets[i][p].bytes()
+			n += u
+		}
+		used, largest = used+n, max(largest, n)
+	}
+	for i := range sets { // the last part, which has no bound above it
+		u, _ := sets[i][len(sets[i])-1].bytes()
+		used, largest = used+u, max(largest, u)
+	}
+	s.bounds = s.spool.router.bounds
+	if largest > 4*partBytes {
+		s.bounds = choose(sets, int(used/partBytes))
+		if err := s.distribute(ctx, sets); err != nil {
+			return err
+		}
+	}
+	s.parts = make([]sortedPart, len(s.bounds)+1)
+	for p := range s.parts {
+		for i := range sets {
+			s.parts[p].chunks = append(s.parts[p].chunks, sets[i][p].chunks...)
+		}
+		if n := len(s.parts[p].chunks); n >= maxChunks {
+			return fmt.Errorf("a part of the spool holds %d chunks, at most %d", n, maxChunks)
+		}
+	}
+	return nil
 }
+
+// distribute moves every item to its part under the new bounds; chunks that were
+// emptied are filled again.
+func (s *Sorted) distribute(ctx context.Context, sets [][]part) error {
+	r := newRouter(s.bounds)
+	parallel(len(sets), func(w int) {
+		next := make([]part, len(s.bounds)+1)
+		var spare [][]byte
+		for _, p := range sets[w] {
+			for _, c := range p.chunks {
+				if ctx.Err() != nil {
+					return
+				}
+				for rest := c; len(rest) > 0; {
+					key, value, n := item(rest)
+					rest = rest[n:]
+					to := &next[r.part(key)]
+					if to.room() < n {
+						to.chunks, spare = extend(to.chunks, spare, n)
+					}
+					to.add(key, value)
+				}
+				if cap(c) == chunkSize { // a larger one has places no entry can name
+					spare = append(spare, c[:0])
+				}
+			}
+		}
+		sets[w] = next
+	})
+	return ctx.Err()
+}
+
+// extend adds an empty chunk with room for n bytes, a spare one if it will do.
+func extend(chunks, spare [][]byte, n int) (more, left [][]byte) {
+	if k := len(spare); k > 0 && cap(spare[k-1]) >= n {
+		return append(chunks, spare[k-1]), spare[:k-1]
+	}
+	return append(chunks, make([]byte, 0, max(chunkSize, n))), spare
+}
+
+// Bounds returns the bounds between the parts, for the next spool of like keys.
+func (s *Sorted) Bounds() [][]byte { return s.bounds }
 
 // Items returns how many items were added, duplicates included.
 func (s *Sorted) Items() int { return s.items }
 
 // Parts returns the number of parts, at least one.
-func (s *Sorted) Parts() int { return len(s.bounds) + 1 }
+func (s *Sorted) Parts() int { return max(1, len(s.parts)) }
 
-// Bounds returns the key range [from, to) of a part; nil ends are open. Every key
+// Range returns the key range [from, to) of a part; nil ends are open. Every key
 // there is belongs to exactly one part's range.
-func (s *Sorted) Bounds(part int) (from, to []byte) {
+func (s *Sorted) Range(part int) (from, to []byte) {
 	if part > 0 {
 		from = s.bounds[part-1]
 	}
-	if part < len(s.bounds) {
+	if part < len(s.bounds) && s.runs == nil {
 		to = s.bounds[part]
 	}
 	return from, to
@@ -106,94 +167,36 @@ func (s *Spool) Close() error {
 	return nil
 }
 
-// partition chooses the bounds from a sample and puts each item's entry into its
-// part.
-func (s *Sorted) partition(ctx context.Context) error {
-	s.choose(max(1, s.items/partItems))
-	router := newRouter(s.bounds)
-	const workers = 2
-	marks := make([][]uint16, len(s.chunks))
-	counts := make([][]int, workers)
-	parallel(workers, func(w int) {
-		counts[w] = make([]int, s.Parts())
-		for c := w; c < len(s.chunks); c += workers {
-			if ctx.Err() != nil {
-				return
-			}
-			marks[c] = router.mark(s.chunks[c], counts[w])
-		}
-	})
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	next := s.lay(counts)
-	parallel(workers, func(w int) {
-		for c := w; c < len(s.chunks); c += workers {
-			s.fill(c, marks[c], next[w])
-		}
-	})
-	return nil
-}
-
-// lay sizes the index and returns where each worker puts its entries of each part.
-func (s *Sorted) lay(counts [][]int) [][]int {
-	parts := s.Parts()
-	s.starts = make([]int, parts+1)
-	s.depth, s.ready = make([]int, parts), make([]bool, parts)
-	next := make([][]int, len(counts))
-	for w := range next {
-		next[w] = make([]int, parts)
-	}
-	at := 0
-	for p := range parts {
-		s.starts[p] = at
-		for w := range counts {
-			next[w][p] = at
-			at += counts[w][p]
-		}
-		from, to := s.Bounds(p)
-		if from != nil && to != nil {
-			s.depth[p] = sharedPrefix(from, to)
+// choose returns bounds so that about parts parts are of like size, from a sample.
+func choose(sets [][]part, parts int) [][]byte {
+	const perPart, itemBytes = 16, 32
+	chunks := 0
+	for _, set := range sets {
+		for _, p := range set {
+			chunks += len(p.chunks)
 		}
 	}
-	s.starts[parts] = at
-	s.index = make([]entry, at)
-	return next
-}
-
-func (s *Sorted) fill(chunk int, marks []uint16, next []int) {
-	b := s.chunks[chunk]
-	for off, i := 0, 0; off < len(b); i++ {
-		key, _, n := item(b[off:])
-		p := marks[i]
-		s.index[next[p]] = entry{wordAt(key, s.depth[p]), uint32(chunk<<chunkBits | off)}
-		next[p]++
-		off += n
-	}
-}
-
-// choose sets the bounds so that about parts parts are of like size.
-func (s *Sorted) choose(parts int) {
-	const perPart = 8
-	step := max(1, s.items/(parts*perPart))
+	step := max(1, chunks*chunkSize/itemBytes/max(1, parts*perPart))
 	var sample [][]byte
 	i := 0
-	for _, b := range s.chunks {
-		for off := 0; off < len(b); i++ {
-			key, _, n := item(b[off:])
-			if i%step == 0 {
-				sample = append(sample, key)
-			}
-			off += n
+	for _, set := range sets {
+		for _, p := range set {
+			p.each(func(key, _ []byte) {
+				if i++; i%step == 0 {
+					sample = append(sample, key)
+				}
+			})
 		}
 	}
 	slices.SortFunc(sample, bytes.Compare)
-	for p := 1; p < parts; p++ {
+	var bounds [][]byte
+	for p := 1; p < parts && len(sample) > 0; p++ {
 		b := sample[p*len(sample)/parts]
-		if len(s.bounds) == 0 || bytes.Compare(s.bounds[len(s.bounds)-1], b) < 0 {
-			s.bounds = append(s.bounds, bytes.Clone(b))
+		if len(bounds) == 0 || bytes.Compare(bounds[len(bounds)-1], b) < 0 {
+			bounds = append(bounds, bytes.Clone(b))
 		}
 	}
+	return bounds
 }
 
 func sharedPrefix(a, b []byte) int {

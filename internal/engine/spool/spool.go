@@ -3,8 +3,10 @@
 // the garbage collector's scan, within a memory budget; what does not fit goes to
 // disk in sorted runs.
 //
-// Items in memory come back in parts of ascending key ranges, so that two readers
-// can each sort and merge a part at the same time.
+// Items lie in parts of ascending key ranges, each small enough to be sorted
+// inside a core's cache, and two readers can each take a part at the same time.
+// A caller who spools much the same keys again gives the bounds of the last time,
+// and items go to their parts at once.
 package spool
 
 import (
@@ -14,15 +16,11 @@ import (
 	"sync/atomic"
 )
 
-// chunkBits is the size of an arena chunk; an item is addressed by its chunk and
-// the place inside in 32 bits.
+// An item is addressed inside its part by chunk and place, 16 bits each.
 const (
-	chunkBits = 20
+	chunkBits = 16
 	chunkSize = 1 << chunkBits
 	maxChunks = 1 << (32 - chunkBits)
-	// chunkCost is what a chunk costs in all: its bytes and, when it is sorted,
-	// an index of 16 bytes an item.
-	chunkCost = chunkSize + chunkSize/2
 )
 
 // ErrTooLarge: one item is larger than Limit.
@@ -32,7 +30,7 @@ var ErrTooLarge = errors.New("item is too large")
 const Limit = 8 << 20
 
 // Budget is memory shared by spools. The zero Budget is empty: everything beyond
-// one chunk a writer goes to disk. Safe for concurrent use.
+// one chunk a part goes to disk. Safe for concurrent use.
 type Budget struct{ left atomic.Int64 }
 
 // NewBudget returns a budget of so many bytes.
@@ -60,6 +58,7 @@ type Spool struct {
 	dir    string
 	budget *Budget
 	fold   Fold
+	router *router
 
 	mu      sync.Mutex
 	writers []*Writer
@@ -68,21 +67,24 @@ type Spool struct {
 }
 
 // New returns an empty spool that puts its runs into dir, an existing directory.
-func New(dir string, budget *Budget, fold Fold) *Spool {
-	return &Spool{dir: dir, budget: budget, fold: fold}
+// bounds are those of a Sorted of like keys, nil if there was none.
+func New(dir string, budget *Budget, bounds [][]byte, fold Fold) *Spool {
+	return &Spool{dir: dir, budget: budget, fold: fold, router: newRouter(bounds)}
 }
 
 // Writer adds items for one goroutine.
 type Writer struct {
-	spool  *Spool
-	chunks [][]byte
-	cur    []byte
-	n      int
+	spool *Spool
+	parts []part
+	n     int
 }
+
+// part holds items: full chunks and the one being filled, which is the last.
+type part struct{ chunks [][]byte }
 
 // Writer returns a writer for one more goroutine.
 func (s *Spool) Writer() *Writer {
-	w := &Writer{spool: s}
+	w := &Writer{spool: s, parts: make([]part, len(s.router.bounds)+1)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.writers = append(s.writers, w)
@@ -91,37 +93,45 @@ func (s *Spool) Writer() *Writer {
 
 // Add takes a copy of key and value.
 func (w *Writer) Add(key, value []byte) error {
+	p := &w.parts[w.spool.router.part(key)]
 	need := 2*binary.MaxVarintLen32 + len(key) + len(value)
-	if len(w.cur)+need > cap(w.cur) {
-		if err := w.grow(need); err != nil {
+	if p.room() < need {
+		if err := w.grow(p, need); err != nil {
 			return err
 		}
 	}
-	w.cur = appendItem(w.cur, key, value)
+	p.add(key, value)
 	w.n++
 	return nil
 }
 
-func (w *Writer) grow(need int) error {
+// room is how many bytes fit into the last chunk.
+func (p *part) room() int {
+	if len(p.chunks) == 0 {
+		return 0
+	}
+	last := p.chunks[len(p.chunks)-1]
+	return cap(last) - len(last)
+}
+
+func (p *part) add(key, value []byte) {
+	last := &p.chunks[len(p.chunks)-1]
+	*last = appendItem(*last, key, value)
+}
+
+func (w *Writer) grow(p *part, need int) error {
 	if need > Limit {
 		return ErrTooLarge
 	}
-	if w.cur != nil {
-		w.chunks = append(w.chunks, w.cur)
-		w.cur = nil
-	}
-	size := max(chunkSize, need)
-	cost := int64(size) + int64(size)/2
-	full := len(w.chunks) >= maxChunks/8
-	if full || !w.spool.take(cost) {
+	size := int64(max(chunkSize, need))
+	if len(p.chunks) >= maxChunks/8 || !w.spool.take(size) {
 		if err := w.spill(); err != nil {
 			return err
 		}
-		if !w.spool.take(cost) {
-			cost = 0 // one chunk a writer is always granted
-		}
+		// One chunk a part is always granted.
+		w.spool.take(size)
 	}
-	w.cur = make([]byte, 0, size)
+	p.chunks = append(p.chunks, make([]byte, 0, size))
 	return nil
 }
 
@@ -171,4 +181,23 @@ func length(b []byte) (v, n int) {
 	}
 	u, n := binary.Uvarint(b)
 	return int(u), n
+}
+
+// each calls fn for every item of the part.
+func (p *part) each(fn func(key, value []byte)) {
+	for _, c := range p.chunks {
+		for len(c) > 0 {
+			key, value, n := item(c)
+			fn(key, value)
+			c = c[n:]
+		}
+	}
+}
+
+func (p *part) bytes() (used, held int64) {
+	for _, c := range p.chunks {
+		used += int64(len(c))
+		held += int64(cap(c))
+	}
+	return used, held
 }

@@ -26,7 +26,7 @@ func read(t testing.TB, s *Sorted) (keys, values []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		from, to := s.Bounds(p)
+		from, to := s.Range(p)
 		for it.Next() {
 			k := it.Key()
 			if from != nil && bytes.Compare(k, from) < 0 || to != nil && bytes.Compare(k, to) >= 0 {
@@ -44,11 +44,11 @@ func read(t testing.TB, s *Sorted) (keys, values []string) {
 	return keys, values
 }
 
-func check(t testing.TB, budget int64, writers int, items [][2]string) {
+func check(t testing.TB, budget int64, writers int, items [][2]string, bounds ...[]byte) [][]byte {
 	t.Helper()
 	dir := t.TempDir()
 	b := NewBudget(budget)
-	s := New(dir, b, least)
+	s := New(dir, b, bounds, least)
 	want := map[string]string{}
 	var ws []*Writer
 	for range writers {
@@ -86,6 +86,7 @@ func check(t testing.TB, budget int64, writers int, items [][2]string) {
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("files left: %v", left)
 	}
+	return sorted.Bounds()
 }
 
 func TestE8_DuplicatesFoldInAnyOrder(t *testing.T) {
@@ -121,7 +122,14 @@ func generate(n int) [][2]string {
 
 func TestManyItemsInParts(t *testing.T) {
 	t.Parallel()
-	check(t, 256<<20, 2, generate(300_000))
+	items := generate(300_000)
+	bounds := check(t, 256<<20, 2, items)
+	if len(bounds) < 4 {
+		t.Fatalf("%d bounds", len(bounds))
+	}
+	check(t, 256<<20, 2, items, bounds...)
+	check(t, 3<<20, 2, items, bounds...) // and beyond the budget
+	check(t, 256<<20, 2, items, bounds[0], bounds[1])
 }
 
 func TestSpillsBeyondTheBudget(t *testing.T) {
@@ -134,7 +142,7 @@ func TestHugeItem(t *testing.T) {
 	items := generate(1000)
 	items = append(items, [2]string{"\x03huge.", string(make([]byte, 3<<20))}, [2]string{"\x03huge.", "z"})
 	check(t, 64<<20, 1, items)
-	s := New(t.TempDir(), NewBudget(0), least)
+	s := New(t.TempDir(), NewBudget(0), nil, least)
 	if err := s.Writer().Add(make([]byte, Limit), nil); err == nil {
 		t.Error("an item above the limit must be refused")
 	}
@@ -143,8 +151,9 @@ func TestHugeItem(t *testing.T) {
 // BenchmarkSort is 5 M keys as the performance targets have them, in random order.
 func BenchmarkSort(b *testing.B) {
 	keys := benchKeys(5_000_000)
+	var bounds [][]byte
 	for b.Loop() {
-		s := New(b.TempDir(), NewBudget(1<<30), least)
+		s := New(b.TempDir(), NewBudget(1<<30), bounds, least)
 		ws := []*Writer{s.Writer(), s.Writer()}
 		parallel(2, func(w int) {
 			for i := w; i < len(keys); i += 2 {
@@ -169,6 +178,7 @@ func BenchmarkSort(b *testing.B) {
 				}
 			}
 		})
+		bounds = sorted.Bounds()
 		if err := sorted.Close(); err != nil {
 			b.Fatal(err)
 		}
