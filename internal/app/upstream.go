@@ -45,22 +45,15 @@ func (u upstream) Lookup(ctx context.Context, node string, i indicator.Indicator
 	return u.engine.Lookup(ctx, node, i)
 }
 
-// Cause implements deliver.Causer: what an allow-list took out is withdrawn first
-// and has a limit of its own (SEMANTICS D4).
+// Cause implements deliver.Causer: what an allow-list took out, and what its source
+// deleted, is withdrawn first and has a limit of its own (SEMANTICS D4). The
+// engine's causes are delivery's codes.
 func (u upstream) Cause(ctx context.Context, node string, i indicator.Indicator) (reason.Code, error) {
 	if !u.hasNode(node) {
 		return reason.Retired, nil
 	}
-	found, err := u.engine.Explain(ctx, i)
-	if err != nil {
-		return "", err
-	}
-	for _, f := range found {
-		if f.Rule == "allow" && f.Found == i {
-			return reason.AllowListed, nil
-		}
-	}
-	return reason.Withdrawn, nil
+	cause, err := u.engine.Cause(ctx, node, i)
+	return reason.Code(cause), err
 }
 
 // SystemClock is the wall clock.
