@@ -174,6 +174,7 @@ func benchPoll(b *testing.B, e *Engine) PollReport {
 
 // peak reports the process's VmHWM.
 func peak(b *testing.B) {
+	b.Helper()
 	data, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/remeld/remeld/internal/engine/row"
@@ -119,7 +120,7 @@ func (p *polling) rows(ctx context.Context, fn func(j *judge, key []byte, jd *ju
 
 // expiries puts the bookings of all rows in order. Where all rows have the same
 // deadline, that is the order of the rows; else they are sorted once more.
-func (p *polling) expiries(ctx context.Context, put func(key, value []byte) error) error {
+func (p *polling) expiries(ctx context.Context, put func(key, value []byte) error) (err error) {
 	var buf []byte
 	each := func(fn func(booking []byte) error) error {
 		return p.rows(ctx, func(j *judge, key []byte, jd *judgement) error {
@@ -133,7 +134,7 @@ func (p *polling) expiries(ctx context.Context, put func(key, value []byte) erro
 		return each(func(b []byte) error { return put(b, nil) })
 	}
 	s := spool.New(p.node.eng.Dir, p.node.eng.budget, nil, func(dst, a, _ []byte) ([]byte, error) { return append(dst, a...), nil })
-	defer s.Close()
+	defer func() { err = errors.Join(err, s.Close()) }()
 	w := s.Writer()
 	if err := each(func(b []byte) error { return w.Add(b, nil) }); err != nil {
 		return err

@@ -81,7 +81,7 @@ func (g *clockGuard) check(ctx context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now, mono := g.eng.now(), g.monotonic()
-	wrong := false
+	var wrong bool
 	if g.eng.Monotonic != nil {
 		drift := now.Sub(g.wall) - (mono - g.mono)
 		wrong = drift > maxJump || drift < -maxJump

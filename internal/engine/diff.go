@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -119,12 +120,12 @@ type walk struct {
 	old  row.Row
 }
 
-func (w *walk) run(ctx context.Context, v store.View, part int) error {
+func (w *walk) run(ctx context.Context, v store.View, part int) (err error) {
 	it, err := w.p.sorted.Part(part)
 	if err != nil {
 		return err
 	}
-	defer it.Close()
+	defer func() { err = errors.Join(err, it.Close()) }()
 	if w.p.st.Rows > 0 {
 		from, to := w.p.sorted.Range(part)
 		if w.cur, err = v.Cursor(ctx, w.p.node.out(), store.Range{From: from, To: to}); err != nil {

@@ -121,6 +121,7 @@ func onStores(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
 	for name, open := range map[string]func(t *testing.T) func() store.Store{
 		"memory": func(t *testing.T) func() store.Store {
+			t.Helper()
 			disk := memstore.NewDisk()
 			return func() store.Store {
 				s, err := disk.Open()
@@ -131,6 +132,7 @@ func onStores(t *testing.T, test func(t *testing.T, w *world)) {
 			}
 		},
 		"pebble": func(t *testing.T) func() store.Store {
+			t.Helper()
 			dir := t.TempDir()
 			return func() store.Store {
 				s, err := pebblestore.Open(dir, pebblestore.Options{CacheSize: 8 << 20})
@@ -260,7 +262,7 @@ func (w *world) wantRaised(node, kind string, want bool) {
 	}
 }
 
-func keep(t testing.TB, name, src string) Keep {
+func keep(t *testing.T, name, src string) Keep {
 	t.Helper()
 	f, err := tql.Compile(src, tql.Options{})
 	if err != nil {

@@ -19,15 +19,15 @@ import (
 // two commits, the configuration is edited. In the end the feeds are read in peace,
 // and the tables must be what a few lines of plain code make of the last bodies.
 type chaos struct {
-	w     *world
-	rnd   *rand.Rand
-	a, b  *feed
-	own   *feed
-	keep  int // least confidence at the destination
-	edits int
+	w    *world
+	rnd  *rand.Rand
+	a, b *feed
+	own  *feed
+	keep int // least confidence at the destination
 }
 
 func (c *chaos) specs(t *testing.T) []NodeSpec {
+	t.Helper()
 	open := FreezeLimits{Share: 2, Count: 1 << 30, MinRows: 1 << 30}
 	sa, sb := source("a", c.a), source("b", c.b)
 	sa.Source.Freeze, sb.Source.Freeze = open, open
@@ -60,6 +60,7 @@ func (c *chaos) body(f *feed, share int) {
 }
 
 func (c *chaos) act(t *testing.T) {
+	t.Helper()
 	w, feeds := c.w, []*feed{c.a, c.b, c.own}
 	names := []string{"a", "b", "own"}
 	k := c.rnd.IntN(3)
@@ -103,6 +104,7 @@ func (c *chaos) poll(name string) {
 
 // crash lets the power go after a few commits of a poll or of stepping.
 func (c *chaos) crash(t *testing.T, name string) {
+	t.Helper()
 	w := c.w
 	w.eng.Store = &failing{Store: w.store, after: c.rnd.IntN(6)}
 	var err error
@@ -152,6 +154,7 @@ func show(a *indicator.Attributes) string {
 }
 
 func (c *chaos) run(t *testing.T, actions int) {
+	t.Helper()
 	c.a, c.b, c.own = list(), list(), list("nothing.example.net")
 	c.body(c.a, 60)
 	c.body(c.b, 60)

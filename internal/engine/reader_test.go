@@ -494,9 +494,9 @@ func TestE16_WallClockAgainstMonotonicTime(t *testing.T) {
 	onStores(t, func(t *testing.T, w *world) {
 		var mono time.Duration
 		w.eng.Monotonic = func() time.Duration { return mono }
-		step := func(wall, real time.Duration) bool {
+		step := func(wall, counted time.Duration) bool {
 			w.clock.Advance(wall)
-			mono += real
+			mono += counted
 			return w.eng.ClockOK(t.Context())
 		}
 		if !step(5*time.Hour, 5*time.Hour) {

@@ -130,7 +130,7 @@ func (s *stepping) contributions(at func(input int) []byte) ([]sdk.Contribution,
 // mark carries the mark of a lifted allow entry on, or sets it on what became
 // visible because an entry went.
 func (s *stepping) mark(m *mind, old *row.Row) error {
-	by := ""
+	var by string
 	if old != nil {
 		var was indicator.Attributes
 		if err := s.node.dict.Attrs(&was, old.Attrs, 0, 0); err != nil {

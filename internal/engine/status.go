@@ -97,7 +97,7 @@ func (n *node) sourceState(st *state) (state, detail string) {
 	return "ok", ""
 }
 
-// ErrNotFrozen: there is no such frozen poll to accept.
+// ErrNotFrozen says that there is no such frozen poll to accept.
 var ErrNotFrozen = errors.New("no such frozen poll")
 
 // Accept lets the frozen poll with the given id pass. It is bound to what that poll

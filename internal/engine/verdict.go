@@ -10,7 +10,7 @@ import (
 
 // decide turns the provisional verdict into the final one (SEMANTICS E7).
 func (p *polling) decide() error {
-	if p.failed != nil || !p.shrunk() {
+	if !p.accept || !p.shrunk() {
 		return nil
 	}
 	id, err := p.identity()

@@ -23,7 +23,7 @@ const (
 	maxChunks = 1 << (32 - chunkBits)
 )
 
-// ErrTooLarge: one item is larger than Limit.
+// ErrTooLarge says that one item is larger than Limit.
 var ErrTooLarge = errors.New("item is too large")
 
 // Limit is the largest item in bytes.

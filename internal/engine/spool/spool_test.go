@@ -19,7 +19,7 @@ func least(dst, a, b []byte) ([]byte, error) {
 	return append(dst, b...), nil
 }
 
-func read(t testing.TB, s *Sorted) (keys, values []string) {
+func read(t *testing.T, s *Sorted) (keys, values []string) {
 	t.Helper()
 	for p := range s.Parts() {
 		it, err := s.Part(p)
@@ -44,7 +44,7 @@ func read(t testing.TB, s *Sorted) (keys, values []string) {
 	return keys, values
 }
 
-func check(t testing.TB, budget int64, writers int, items [][2]string, bounds ...[]byte) [][]byte {
+func check(t *testing.T, budget int64, writers int, items [][2]string, bounds ...[]byte) [][]byte {
 	t.Helper()
 	dir := t.TempDir()
 	b := NewBudget(budget)
