@@ -34,11 +34,12 @@ func (a *App) parts(ctx context.Context, cfg *config.Config) error {
 	}
 	a.deliver, err = deliver.Open(ctx, deliver.Deps{
 		Store: a.store, Clock: a.clock, Log: a.log, Conditions: a.conditions,
-		Upstream: upstream{a.engine, a.hasNode}, Owner: a.keys.mark, Settings: a.opts.Deliver,
+		Upstream: upstream{a.engine, a.hasNode, a.protectedBy}, Owner: a.keys.mark, Settings: a.opts.Deliver,
 		Lifted: func(ctx context.Context, _, list string) error {
 			_, err := a.engine.ApproveLifted(ctx, list)
 			return err
 		},
+		Refresh: a.followLists,
 	})
 	if err != nil || a.opts.NoWeb || cfg.Web.Listen == "" {
 		return err

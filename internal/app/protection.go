@@ -90,6 +90,21 @@ func (p *protection) own(ctx context.Context, names []string, table tables) ([]p
 	return out, nil
 }
 
+// protectedBy names the list nodes that protect the tenants of a destination.
+func (a *App) protectedBy(node string) []string {
+	cfg, _ := a.inForce()
+	names := slices.Clone(cfg.Protect.Lists)
+	if n := cfg.Nodes[node]; n != nil {
+		for _, to := range n.To {
+			if c := cfg.Connections[to]; c != nil {
+				names = append(names, c.Protect...)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // at is what protects the tenant of a connection.
 func (p *protection) at(connection string) *protect.Rules {
 	if r := p.tenant[connection]; r != nil {

@@ -18,6 +18,7 @@ import (
 type upstream struct {
 	engine  *engine.Engine
 	hasNode func(name string) bool
+	lists   func(node string) []string // the protected lists of a destination
 }
 
 // Watermark implements deliver.Upstream.
@@ -26,7 +27,22 @@ func (u upstream) Watermark(ctx context.Context, node string) (deliver.Watermark
 		return deliver.Watermark{Settled: true, AllowReady: true}, nil
 	}
 	w, err := u.engine.Watermark(ctx, node)
-	return deliver.Watermark(w), err
+	if err != nil {
+		return deliver.Watermark{}, err
+	}
+	for _, list := range u.lists(node) {
+		l, err := u.engine.Watermark(ctx, list)
+		if err != nil {
+			return deliver.Watermark{}, err
+		}
+		if !l.Settled {
+			// As with an allow edge: nothing is created until it is known what must
+			// not be (SEMANTICS E10, D7).
+			w.Settled, w.AllowReady = false, false
+			w.Waiting = append(w.Waiting, l.Waiting...)
+		}
+	}
+	return deliver.Watermark(w), nil
 }
 
 // Desired implements deliver.Upstream.

@@ -85,7 +85,7 @@ var (
 // (SEMANTICS D16). The error is about the apply as a whole; what could not be done
 // now is in the result.
 func (m *Manager) Apply(ctx context.Context, p *Plan, opts ApplyOptions) (*Result, error) {
-	g, err := m.groupOf(p.Group)
+	g, err := m.current(ctx, p.Group)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 // detail ("filter", "filter/sure"); none is all. Nothing is stored for a loser:
 // the same pure functions that made the plan are asked again (SEMANTICS D9).
 func (m *Manager) Held(ctx context.Context, name string, only []reason.Code, fn func(Held) error) error {
-	g, err := m.groupOf(name)
+	g, err := m.current(ctx, name)
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,9 @@ type Deps struct {
 	// Lifted is told that a person approved what list uncovered for a node, so that
 	// the mark on the records can go; nil is nobody.
 	Lifted func(ctx context.Context, node, list string) error
+	// Refresh is called before anything is planned, applied or answered; it calls
+	// Configure where what protects the destinations has changed. nil is nothing.
+	Refresh func(ctx context.Context) error
 }
 
 // Manager plans and applies for all destinations. Safe for concurrent use: each
@@ -120,6 +123,26 @@ func (m *Manager) poke() {
 	for _, g := range m.groupsSorted() {
 		g.poke.Store(true)
 	}
+}
+
+// refreshed lets the owner of the protected lists hand over what they hold now, so
+// that nothing is decided on an older state of them (SEMANTICS D7).
+func (m *Manager) refreshed(ctx context.Context) error {
+	if m.deps.Refresh == nil {
+		return nil
+	}
+	if err := m.deps.Refresh(ctx); err != nil {
+		return fmt.Errorf("bring the protected lists up to date: %w", err)
+	}
+	return nil
+}
+
+// current is groupOf with the protected lists up to date.
+func (m *Manager) current(ctx context.Context, name string) (*group, error) {
+	if err := m.refreshed(ctx); err != nil {
+		return nil, err
+	}
+	return m.groupOf(name)
 }
 
 // groupOf finds the group of a node or of a destination or quota domain.

@@ -26,7 +26,7 @@ type PlanOptions struct {
 // are resolved and a listing is taken when none is young enough, unless an apply
 // is running. Planning sends nothing.
 func (m *Manager) Plan(ctx context.Context, name string, opts PlanOptions) (*Plan, error) {
-	g, err := m.groupOf(name)
+	g, err := m.current(ctx, name)
 	if err != nil {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func (s *site) status() Status {
 // (SEMANTICS D8). Protection still wins. It ends after ttl (0 = the default) and
 // is withdrawn then. The node must be a destination.
 func (m *Manager) Block(ctx context.Context, node string, i indicator.Indicator, ttl time.Duration, why, by string) (*Result, error) {
-	g, err := m.groupOf(node)
+	g, err := m.current(ctx, node)
 	if err != nil {
 		return nil, err
 	}

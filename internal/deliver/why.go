@@ -54,6 +54,9 @@ const insideMost = 100
 // Why tells for every destination why the value is, or is not, at its tenant. It
 // reads tables and ledger only and makes no calls.
 func (m *Manager) Why(ctx context.Context, i indicator.Indicator) ([]Why, error) {
+	if err := m.refreshed(ctx); err != nil {
+		return nil, err
+	}
 	var out []Why
 	for _, g := range m.groupsSorted() {
 		sites, err := m.sites(ctx, g)
