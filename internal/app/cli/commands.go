@@ -11,6 +11,7 @@ import (
 
 	"github.com/remeld/remeld/internal/app"
 	"github.com/remeld/remeld/internal/app/control"
+	"github.com/remeld/remeld/internal/store"
 )
 
 // commands are all verbs by group.
@@ -52,11 +53,43 @@ func (c *cli) connect(ctx context.Context) (caller, func(), error) {
 	if !errors.Is(err, control.ErrNoProcess) {
 		return nil, nil, err
 	}
-	a, err := app.Open(ctx, c.options(true))
+	a, client, err := c.openApp(ctx, true)
+	if client != nil {
+		return client, client.Close, nil
+	}
 	if err != nil {
 		return nil, nil, err
 	}
 	return local{a.Methods()}, func() { _ = a.Close() }, nil // the command's own answer counts
+}
+
+// A store that is open elsewhere while no process answers belongs to another
+// command, or to a process that starts or ends: both are over soon.
+const (
+	lockedFor   = 10 * time.Second
+	lockedEvery = 50 * time.Millisecond
+)
+
+// openApp opens the store, waiting for a moment where another command has it, so
+// that looking at a store never keeps run from starting (SEMANTICS E15). Where a
+// process answers it returns a client of that, with the error of the store.
+func (c *cli) openApp(ctx context.Context, noWeb bool) (*app.App, *control.Client, error) {
+	var locked *store.LockedError
+	for end := time.Now().Add(lockedFor); ; {
+		a, err := app.Open(ctx, c.options(noWeb))
+		if !errors.As(err, &locked) {
+			return a, nil, err
+		}
+		if client, dialed := control.Dial(ctx, c.state); dialed == nil {
+			return nil, client, err
+		}
+		if time.Now().After(end) {
+			return nil, nil, err
+		}
+		if err := (app.SystemClock{}).Sleep(ctx, lockedEvery); err != nil {
+			return nil, nil, err
+		}
+	}
 }
 
 // local calls methods in this process.
@@ -88,7 +121,10 @@ wrong changes nothing. Other commands talk to it over a socket in the state dire
 		Example: "  remeld run -c remeld.yaml --state ./state",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			a, err := app.Open(cmd.Context(), c.options(false))
+			a, other, err := c.openApp(cmd.Context(), false)
+			if other != nil {
+				other.Close()
+			}
 			if err != nil {
 				return err
 			}
