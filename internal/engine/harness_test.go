@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 
 // feed is a source whose next body a test writes.
 type feed struct {
+	mu       sync.Mutex // for tests in which the engine runs
 	info     sdk.SourceInfo
 	items    map[string]indicator.Attributes
 	order    []string // if set, the items in this order, repeats allowed
@@ -44,15 +46,26 @@ func list(values ...string) *feed {
 }
 
 func (f *feed) set(values ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.items = map[string]indicator.Attributes{}
 	for _, v := range values {
 		f.items[v] = indicator.Attributes{}
 	}
 }
 
+// polled returns how often the feed was read.
+func (f *feed) polled() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.polls
+}
+
 func (f *feed) Info() sdk.SourceInfo { return f.info }
 
 func (f *feed) Poll(_ context.Context, state []byte, out sdk.Sink) (sdk.Poll, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.polls++
 	f.gotState = slices.Clone(state)
 	if f.notMod && state != nil {
@@ -117,7 +130,7 @@ type world struct {
 }
 
 // onStores runs a test on every store.
-func onStores(t *testing.T, test func(t *testing.T, w *world)) {
+func onStores(t *testing.T, test func(w *world)) {
 	t.Helper()
 	for name, open := range map[string]func(t *testing.T) func() store.Store{
 		"memory": func(t *testing.T) func() store.Store {
@@ -148,7 +161,8 @@ func onStores(t *testing.T, test func(t *testing.T, w *world)) {
 			w := &world{t: t, open: open(t), clock: sdktest.NewClock(time.Time{}), chunk: 7, dir: t.TempDir(), slow: name == "pebble"}
 			w.start()
 			t.Cleanup(func() { w.store.Close() })
-			test(t, w)
+			w.t = t
+			test(w)
 		})
 	}
 }

@@ -188,7 +188,8 @@ func TestMetamorphicTablesDoNotDependOnTheWay(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(40) {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
-			onStores(t, func(t *testing.T, w *world) {
+			onStores(t, func(w *world) {
+				t := w.t
 				if w.slow && seed%8 != 0 {
 					t.Skip("this seed runs on memory alone")
 				}

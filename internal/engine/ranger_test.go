@@ -40,7 +40,8 @@ func cut(a, b, own *feed, most int) []NodeSpec {
 
 func TestE13_PiecesFollowTheClaims(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a, b, own := list("10.0.0.0/24"), list("10.0.0.64/26", "2001:db8::/32", "not-an-address.example.com"), list("192.0.2.1")
 		specs := cut(a, b, own, 0)
 		w.apply(specs...)
@@ -68,7 +69,8 @@ func TestE13_PiecesFollowTheClaims(t *testing.T) {
 
 func TestE13_LiftedPiecesKeepTheirMarkWhenCut(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a, b, own := list("10.0.0.0/24"), list(), list(append(hosts(30), "10.0.0.0/25")...)
 		w.apply(cut(a, b, own, 0)...)
 		w.poll("a")
@@ -93,7 +95,8 @@ func TestE13_LiftedPiecesKeepTheirMarkWhenCut(t *testing.T) {
 
 func TestE13_PiecesAreBounded(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a, b := list("10.0.0.0/8"), list()
 		for i := range 20 {
 			b.items[fmt.Sprintf("10.%d.0.1", i)] = indicator.Attributes{}
@@ -116,7 +119,8 @@ func TestE13_AgainstOneAddressAtATime(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
-			onStores(t, func(t *testing.T, w *world) {
+			onStores(t, func(w *world) {
+				t := w.t
 				if w.slow && seed%4 != 0 {
 					t.Skip("this seed runs on memory alone")
 				}
@@ -127,6 +131,7 @@ func TestE13_AgainstOneAddressAtATime(t *testing.T) {
 }
 
 func rangeChaos(t *testing.T, w *world, rnd *rand.Rand) {
+	t.Helper()
 	w.chunk, w.eng.Chunk = 4, 4
 	feeds := []*feed{list(), list(), list("192.0.2.1")}
 	names := []string{"a", "b", "own"}

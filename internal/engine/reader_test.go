@@ -15,7 +15,8 @@ import (
 
 func TestE1_StepsAreIdempotentAndCoalesce(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list(hosts(20)...)
 		specs := []NodeSpec{source("a", a), reader("edl", sdk.RoleFeed, "a")}
 		w.apply(specs...)
@@ -47,7 +48,8 @@ func TestE1_StepsAreIdempotentAndCoalesce(t *testing.T) {
 
 func TestE1_CursorCommitsWithTheRows(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list(hosts(60)...)
 		specs := []NodeSpec{source("a", a), reader("edl", sdk.RoleFeed, "a")}
 		w.apply(specs...)
@@ -67,7 +69,8 @@ func TestE1_CursorCommitsWithTheRows(t *testing.T) {
 
 func TestE2_LeftBehindReaderMergesTheTable(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list(hosts(40)...)
 		specs := []NodeSpec{source("a", a), reader("edl", sdk.RoleFeed, "a")}
 		w.apply(specs...)
@@ -92,7 +95,8 @@ func TestE2_LeftBehindReaderMergesTheTable(t *testing.T) {
 
 func TestE2_LogsAreTrimmed(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list(hosts(40)...)
 		w.apply(source("a", a), reader("edl", sdk.RoleFeed, "a"))
 		w.poll("a")
@@ -136,7 +140,8 @@ func TestE2_LogsAreTrimmed(t *testing.T) {
 
 func TestE8_FirstWinsMeansTheOrderOfInputs(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a, b := list(), list()
 		a.items["x.example.com"] = indicator.Attributes{ThreatType: "from-a"}
 		b.items["x.example.com"] = indicator.Attributes{ThreatType: "from-b"}
@@ -179,7 +184,8 @@ func melded(a, own *feed) []NodeSpec {
 
 func TestE10_NothingIsEmittedBeforeTheAllowListWasRead(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a, own := list("www.bad.example.org", "www.ours.example.com"), list("ours.example.com")
 		own.err = errCut
 		specs := melded(a, own)
@@ -211,7 +217,8 @@ func TestE10_NothingIsEmittedBeforeTheAllowListWasRead(t *testing.T) {
 
 func TestE10_AllowEntriesCoverAndUncoverExactly(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list("www.ours.example.com", "http://cdn.ours.example.com/x", "10.1.2.3", "http://10.1.2.4/x", "notours.example.com", "8.8.8.8")
 		own := list("other.example.com")
 		w.apply(melded(a, own)...)
@@ -236,7 +243,8 @@ func TestE10_AllowEntriesCoverAndUncoverExactly(t *testing.T) {
 
 func TestE10_WhatAShrunkenAllowListUncoversIsMarkedUntilApproved(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list("www.ours.example.com", "bad.example.org")
 		own := list(append(hosts(40), "ours.example.com")...)
 		specs := melded(a, own)
@@ -277,7 +285,8 @@ func TestE10_WhatAShrunkenAllowListUncoversIsMarkedUntilApproved(t *testing.T) {
 
 func TestE10_RemovingAnAllowEdgeMarksToo(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a, own := list("www.ours.example.com", "bad.example.org"), list("ours.example.com")
 		specs := melded(a, own)
 		w.apply(specs...)
@@ -298,7 +307,8 @@ func TestE10_RemovingAnAllowEdgeMarksToo(t *testing.T) {
 
 func TestE10_AllowListsDoNotAgeAndFreezeEarly(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		own := list(hosts(20)...)
 		specs := melded(list(), own)
 		specs[1].Source.Age.FirstSeen = time.Hour
@@ -321,7 +331,7 @@ func TestE10_AllowListsDoNotAgeAndFreezeEarly(t *testing.T) {
 
 func TestE10_StringEntriesMatchExactlyOnly(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
 		a, own := list("com.example.com", "www.com.example.com"), list()
 		own.items["com.example.com"] = indicator.Attributes{Extra: map[string]any{"match": "string"}}
 		w.apply(melded(a, own)...)
@@ -334,7 +344,8 @@ func TestE10_StringEntriesMatchExactlyOnly(t *testing.T) {
 
 func TestE11_EditsWriteOnlyDifferences(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a, b := list(), list(hosts(5)...)
 		for i, h := range hosts(30) {
 			a.items[h] = indicator.Attributes{Confidence: indicator.Known(i * 3)}
@@ -375,7 +386,8 @@ func TestE11_EditsWriteOnlyDifferences(t *testing.T) {
 
 func TestE11_AnotherOriginKeepsRowsUntilItsFirstCompletePoll(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list(hosts(300)...)
 		s := source("a", a)
 		s.Source.WithdrawAfter = 1
@@ -401,7 +413,8 @@ func TestE11_AnotherOriginKeepsRowsUntilItsFirstCompletePoll(t *testing.T) {
 
 func TestE11_FailedApplyChangesNothing(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list(hosts(3)...)
 		w.apply(source("a", a), reader("edl", sdk.RoleFeed, "a"))
 		w.poll("a")
@@ -422,7 +435,8 @@ func TestE11_FailedApplyChangesNothing(t *testing.T) {
 
 func TestE11_PreviewNamesWithdrawals(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a, b := list(hosts(10)...), list(hosts(4)...)
 		specs := []NodeSpec{source("a", a), source("b", b), reader("meld", sdk.RoleProcessor, "a", "b"), reader("edl", sdk.RoleFeed, "meld")}
 		w.apply(specs...)
@@ -457,7 +471,8 @@ func TestE11_PreviewNamesWithdrawals(t *testing.T) {
 
 func TestE16_ClockJumpStopsUntilAcknowledged(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list(hosts(5)...)
 		s := source("a", a)
 		s.Source.Age.FirstSeen = 24 * time.Hour
@@ -491,7 +506,8 @@ func TestE16_ClockJumpStopsUntilAcknowledged(t *testing.T) {
 
 func TestE16_WallClockAgainstMonotonicTime(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		var mono time.Duration
 		w.eng.Monotonic = func() time.Duration { return mono }
 		step := func(wall, counted time.Duration) bool {
@@ -516,7 +532,8 @@ func TestE16_WallClockAgainstMonotonicTime(t *testing.T) {
 
 func TestExplainFindsCoversAndRules(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list("bad.example.org", "10.0.0.0/8", "www.ours.example.com", "low.example.net")
 		a.items["low.example.net"] = indicator.Attributes{Confidence: indicator.Known(10)}
 		own := list("ours.example.com")
@@ -562,7 +579,8 @@ func TestExplainFindsCoversAndRules(t *testing.T) {
 
 func TestCauseTellsWhyARecordLeft(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a, own := list(hosts(6)...), list("ours.example.org")
 		specs := melded(a, own)
 		specs[0].Source.WithdrawAfter = 1
@@ -595,7 +613,8 @@ func TestCauseTellsWhyARecordLeft(t *testing.T) {
 
 func TestE12_ConditionsOnTheClockAreRefused(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		edl := reader("edl", sdk.RoleFeed, "a")
 		edl.Keep = []Keep{keep(t, "recent", "last_seen > NOW() - 7 DAYS")}
 		if err := w.eng.Apply(t.Context(), []NodeSpec{source("a", list()), edl}); err == nil {
@@ -612,7 +631,8 @@ func TestRowsCarryNoSharedBytes(t *testing.T) {
 	t.Parallel()
 	// The key of a table's row must not be kept past the callback; the memory store
 	// overwrites it, so a copy that was forgotten shows here.
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list(hosts(25)...)
 		w.apply(source("a", a))
 		w.poll("a")

@@ -163,6 +163,15 @@ func (n *node) sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
+// waitsForAllow tells whether an allow edge had no complete poll yet. That one
+// comes is no change of a row, so nobody nudges.
+func (n *node) waitsForAllow() bool {
+	return len(n.st.Load().Step.AllowReady) < len(n.spec.Allow)
+}
+
+// allowWait is how often a node looks whether its allow edges are there.
+const allowWait = 5 * time.Second
+
 // idleWait bounds how long a node sleeps that has nothing due.
 const idleWait = time.Hour
 
@@ -172,6 +181,9 @@ func (n *node) turn(ctx context.Context) (time.Duration, error) {
 		more, err := n.step(ctx)
 		for more && err == nil && ctx.Err() == nil {
 			more, err = n.step(ctx)
+		}
+		if n.waitsForAllow() {
+			return allowWait, err
 		}
 		return idleWait, err
 	}

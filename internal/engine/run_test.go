@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -91,8 +92,8 @@ func TestRunPollsStepsAndAges(t *testing.T) {
 		}
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
-		if a.polls < 23 || a.polls > 27 {
-			t.Errorf("%d polls in a day of one an hour, 10 %% jitter", a.polls)
+		if a.polled() < 23 || a.polled() > 27 {
+			t.Errorf("%d polls in a day of one an hour, 10 %% jitter", a.polled())
 		}
 		time.Sleep(12*time.Hour + time.Minute)
 		synctest.Wait()
@@ -109,14 +110,14 @@ func TestRunWaitsLongerForAFailingSource(t *testing.T) {
 		e, stop := running(t, memstore.New(), source("a", a))
 		defer stop()
 		var gaps []time.Duration
-		last, since := a.polls, time.Now()
+		last, since := a.polled(), time.Now()
 		for time.Since(since) < 40*time.Hour {
 			at := time.Now()
-			for a.polls == last && time.Since(at) < 10*time.Hour {
+			for a.polled() == last && time.Since(at) < 10*time.Hour {
 				time.Sleep(10 * time.Second)
 				synctest.Wait()
 			}
-			gaps, last = append(gaps, time.Since(at)), a.polls
+			gaps, last = append(gaps, time.Since(at)), a.polled()
 		}
 		if gaps[0] > 2*time.Minute {
 			t.Errorf("a failure is retried soon, not after %v", gaps[0])
@@ -132,13 +133,35 @@ func TestRunWaitsLongerForAFailingSource(t *testing.T) {
 	})
 }
 
+func TestE10_AnEmptyAllowListLetsThroughOnceItWasRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		own := list()
+		own.err = errCut
+		e, stop := running(t, memstore.New(), melded(list(hosts(3)...), own)...)
+		defer stop()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got := values(t, e, "edl"); len(got) != 0 {
+			t.Errorf("before the list was read: %v", got)
+		}
+		own.mu.Lock()
+		own.err = nil
+		own.mu.Unlock()
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if got := values(t, e, "edl"); len(got) != 3 {
+			t.Errorf("after it was read: %v", got)
+		}
+	})
+}
+
 func TestRunAppliesWhileRunning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := list(hosts(3)...), list("b.example.org")
 		specs := []NodeSpec{source("a", a), reader("edl", sdk.RoleFeed, "a")}
 		e, stop := running(t, memstore.New(), specs...)
 		defer stop()
-		polls := a.polls
+		polls := a.polled()
 		specs[1].Inputs = []string{"a", "b"}
 		if err := e.Apply(t.Context(), append(specs, source("b", b))); err != nil {
 			t.Fatal(err)
@@ -147,7 +170,7 @@ func TestRunAppliesWhileRunning(t *testing.T) {
 		if got := values(t, e, "edl"); len(got) != 4 {
 			t.Errorf("%v", got)
 		}
-		if a.polls != polls {
+		if a.polled() != polls {
 			t.Error("an unchanged node must keep running as it was")
 		}
 		if err := e.Apply(t.Context(), []NodeSpec{source("b", b), reader("edl", sdk.RoleFeed, "b")}); err != nil {
@@ -159,7 +182,7 @@ func TestRunAppliesWhileRunning(t *testing.T) {
 		}
 		time.Sleep(5 * time.Hour)
 		synctest.Wait()
-		if a.polls != polls {
+		if a.polled() != polls {
 			t.Error("a removed node must stop")
 		}
 	})
@@ -171,11 +194,11 @@ func TestRunGoesOnAfterTheStoreFailed(t *testing.T) {
 		a := list(hosts(3)...)
 		e, stop := running(t, s, source("a", a), reader("edl", sdk.RoleFeed, "a"))
 		defer stop()
-		s.fail = true
+		s.fail.Store(true)
 		a.set(hosts(6)...)
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
-		s.fail = false
+		s.fail.Store(false)
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if got := values(t, e, "edl"); len(got) != 6 {
@@ -186,11 +209,11 @@ func TestRunGoesOnAfterTheStoreFailed(t *testing.T) {
 
 type flaky struct {
 	store.Store
-	fail bool
+	fail atomic.Bool
 }
 
 func (f *flaky) Commit(ctx ctxT, c *store.Commit) (store.Receipt, error) {
-	if f.fail {
+	if f.fail.Load() {
 		return store.Receipt{}, errors.New("disk full")
 	}
 	return f.Store.Commit(ctx, c)

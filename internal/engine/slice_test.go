@@ -8,7 +8,8 @@ import (
 
 func TestFromSourceToDestination(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a, b := list("a.example.com", "b.example.com"), list("b.example.com", "1.2.3.4")
 		w.apply(source("a", a), source("b", b), reader("meld", sdk.RoleProcessor, "a", "b"), reader("edl", sdk.RoleFeed, "meld"))
 		w.poll("a")

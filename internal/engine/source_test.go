@@ -16,7 +16,8 @@ import (
 
 func TestE3_ChunksUnderARecordThatIsDiscarded(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list(hosts(40)...)
 		a.next = []byte("token-1")
 		w.apply(source("a", a))
@@ -62,7 +63,8 @@ func (f *failing) Commit(ctx ctxT, c *store.Commit) (store.Receipt, error) {
 
 func TestE3_NotModifiedCountsAndForgetsOldParsing(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list("a.example.com", "b.example.com")
 		a.next, a.notMod = []byte("etag"), true
 		w.apply(source("a", a))
@@ -87,7 +89,8 @@ func TestE3_NotModifiedCountsAndForgetsOldParsing(t *testing.T) {
 
 func TestE4_IncompleteReadWithdrawsNothing(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list(hosts(30)...)
 		w.apply(source("a", a))
 		w.poll("a")
@@ -115,7 +118,8 @@ func TestE4_IncompleteReadWithdrawsNothing(t *testing.T) {
 
 func TestE4_ChangesConfirmTheRest(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list(hosts(5)...)
 		a.info.Shape, a.next = sdk.Changes, []byte("t")
 		w.apply(source("a", a))
@@ -137,7 +141,8 @@ func TestE4_ChangesConfirmTheRest(t *testing.T) {
 
 func TestE5_WithdrawalAfterTwoCompletePollsWithoutARow(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list("a.example.com", "b.example.com")
 		w.apply(source("a", a))
 		w.poll("a")
@@ -163,7 +168,7 @@ func TestE5_WithdrawalAfterTwoCompletePollsWithoutARow(t *testing.T) {
 
 func TestE5_WithdrawAfterOne(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
 		a := list("a.example.com", "b.example.com")
 		s := source("a", a)
 		s.Source.WithdrawAfter = 1
@@ -177,7 +182,8 @@ func TestE5_WithdrawAfterOne(t *testing.T) {
 
 func TestE5_UnchangedPollWritesNoRow(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list(hosts(50)...)
 		w.apply(source("a", a))
 		w.poll("a")
@@ -218,7 +224,8 @@ func (c *counter) Commit(ctx ctxT, k *store.Commit) (store.Receipt, error) {
 
 func TestE5_WithdrawnAndAddedAgainInOnePoll(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list(hosts(3)...)
 		w.apply(source("a", a))
 		w.poll("a")
@@ -234,7 +241,7 @@ func TestE5_WithdrawnAndAddedAgainInOnePoll(t *testing.T) {
 
 func TestE6_AgeingStandsStillWithTheSource(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
 		a := list("a.example.com", "b.example.com")
 		a.info.Shape = sdk.Events
 		s := source("a", a)
@@ -263,7 +270,8 @@ func (w *world) age() {
 
 func TestE6_AgedWhileListedStaysAgedUntilAbsentOnce(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list("a.example.com", "b.example.com")
 		s := source("a", a)
 		s.Source.Age.FirstSeen = 24 * time.Hour
@@ -303,7 +311,7 @@ func (w *world) status(name string) NodeStatus {
 
 func TestE6_ValidUntilRunsOnTheClock(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
 		a := list()
 		until := w.clock.Now().Add(10 * time.Hour)
 		a.items["a.example.com"] = indicator.Attributes{ValidUntil: until}
@@ -330,7 +338,7 @@ func TestE6_MaxStale(t *testing.T) {
 	for _, withdraw := range []bool{false, true} {
 		t.Run(fmt.Sprint("withdraw=", withdraw), func(t *testing.T) {
 			t.Parallel()
-			onStores(t, func(t *testing.T, w *world) {
+			onStores(t, func(w *world) {
 				a := list(hosts(10)...)
 				s := source("a", a)
 				s.Source.MaxStale = MaxStale{After: 24 * time.Hour, Withdraw: withdraw}
@@ -359,7 +367,8 @@ func TestE6_MaxStale(t *testing.T) {
 
 func TestE7_EmptyAfterTwoThousandIsFrozen(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list(hosts(2000)...)
 		w.apply(source("a", a))
 		w.poll("a")
@@ -391,7 +400,8 @@ func TestE7_EmptyAfterTwoThousandIsFrozen(t *testing.T) {
 
 func TestE7_AcceptIsBoundToTheBody(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list(hosts(1000)...)
 		w.apply(source("a", a))
 		w.poll("a")
@@ -417,7 +427,8 @@ func TestE7_AcceptIsBoundToTheBody(t *testing.T) {
 
 func TestE7_FrozenStillAddsAndUpdates(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list(hosts(500)...)
 		a.next = []byte("etag-1")
 		w.apply(source("a", a))
@@ -440,7 +451,8 @@ func TestE7_FrozenStillAddsAndUpdates(t *testing.T) {
 
 func TestE7_AgreeingPollsAndEmptyOK(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a, b := list(hosts(500)...), list(hosts(500)...)
 		sa, sb := source("a", a), source("b", b)
 		sa.Source.Agree, sb.Source.EmptyOK = 3, true
@@ -464,7 +476,8 @@ func TestE7_AgreeingPollsAndEmptyOK(t *testing.T) {
 
 func TestE7_BaselineLooksBackSevenDays(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list(hosts(1000)...)
 		w.apply(source("a", a))
 		w.poll("a")
@@ -490,7 +503,8 @@ func TestE7_BaselineLooksBackSevenDays(t *testing.T) {
 
 func TestE8_ShuffledFeedIsNoChange(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list()
 		for i, h := range hosts(60) {
 			a.items[h] = indicator.Attributes{Confidence: indicator.Known(i % 7), Tags: []string{fmt.Sprint("t", i%3)}}
@@ -515,7 +529,8 @@ func TestE8_ShuffledFeedIsNoChange(t *testing.T) {
 
 func TestE14_BulkLoadSetsTheHeadWithoutALog(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		n := bulkFrom + 10
 		a := list()
 		until := w.clock.Now().Add(time.Hour)
@@ -556,7 +571,8 @@ func TestE14_BulkLoadSetsTheHeadWithoutALog(t *testing.T) {
 
 func TestKeepDropsAtTheSource(t *testing.T) {
 	t.Parallel()
-	onStores(t, func(t *testing.T, w *world) {
+	onStores(t, func(w *world) {
+		t := w.t
 		a := list()
 		a.items["low.example.com"] = indicator.Attributes{Confidence: indicator.Known(10)}
 		a.items["high.example.com"] = indicator.Attributes{Confidence: indicator.Known(90)}
