@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -166,7 +167,8 @@ func (n *node) sleep(ctx context.Context, d time.Duration) {
 // waitsForAllow tells whether an allow edge had no complete poll yet. That one
 // comes is no change of a row, so nobody nudges.
 func (n *node) waitsForAllow() bool {
-	return len(n.st.Load().Step.AllowReady) < len(n.spec.Allow)
+	ready := n.st.Load().Step.AllowReady
+	return slices.ContainsFunc(n.spec.Allow, func(edge string) bool { return !ready[edge] })
 }
 
 // allowWait is how often a node looks whether its allow edges are there.
