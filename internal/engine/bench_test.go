@@ -232,3 +232,25 @@ func BenchmarkPollAgain(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkBootstrap fills a destination's table from a source of a million rows.
+func BenchmarkBootstrap(b *testing.B) {
+	src := &lines{filepath.Join(b.TempDir(), "list")}
+	src.generate(b, 1_000_000, 0)
+	for b.Loop() {
+		b.StopTimer()
+		e := benchEngine(b, src)
+		benchPoll(b, e)
+		spec := source("a", nil)
+		spec.Build = func() (any, error) { return src, nil }
+		spec.Source.Age.FirstSeen = 24 * 365 * time.Hour
+		if err := e.Apply(b.Context(), []NodeSpec{spec, reader("edl", sdk.RoleFeed, "a")}); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		if err := e.Settle(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	peak(b)
+}
