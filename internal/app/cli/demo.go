@@ -122,13 +122,14 @@ func (c *cli) followDemo(ctx context.Context, a *app.App, sb *sandbox.Sandbox, o
 		if err != nil {
 			return err
 		}
-		if err := c.approveDemo(ctx, a, v); err != nil {
+		if err := c.approveDemo(ctx, a, v, screen); err != nil {
 			return err
 		}
 		through := firstPass(v)
 		screen.draw(func(w io.Writer) { printStatus(w, v); printDemoConditions(ctx, w, a) })
 		if through && !summed {
 			summed = true
+			screen.keep()
 			if err := c.demoSummary(ctx, a, sb, v); err != nil || once {
 				return err
 			}
@@ -144,7 +145,7 @@ func (c *cli) followDemo(ctx context.Context, a *app.App, sb *sandbox.Sandbox, o
 }
 
 // approveDemo is the person at the demo: it looks at the first plan and applies it.
-func (c *cli) approveDemo(ctx context.Context, a *app.App, v app.StatusView) error {
+func (c *cli) approveDemo(ctx context.Context, a *app.App, v app.StatusView, on *screen) error {
 	if !settled(v) || len(v.Destinations) == 0 || v.Destinations[0].Approved {
 		return nil
 	}
@@ -152,6 +153,7 @@ func (c *cli) approveDemo(ctx context.Context, a *app.App, v app.StatusView) err
 	if err != nil {
 		return err
 	}
+	on.keep()
 	fmt.Fprintln(c.out, "The first plan of a destination waits for a person. This is it; the demo applies it for you.")
 	printPlan(c.out, p)
 	r, err := a.Apply(ctx, app.ApplyArgs{Plan: p.ID, By: "demo"})
