@@ -31,7 +31,7 @@ crash: ## kill the real process at random moments, 50 times
 	REMELD_CRASHES=50 $(GO) test -count=1 -timeout 60m -run Crash ./internal/app/...
 
 bench: build ## measure, compare with rivals, write docs/performance.md
-	$(GO) run ./internal/bench
+	CGO_ENABLED=0 $(GO) run ./internal/bench
 
 fuzz: ## each fuzz target for 30 s
 	@for pkg in $$($(GO) list ./...); do \

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime/pprof"
 	"strings"
 	"syscall"
@@ -31,7 +28,7 @@ const jobVar = "REMELD_BENCH_JOB"
 
 // measures are what a child can do, by name.
 var measures = map[string]func(ctx context.Context, j job, w *watch) error{
-	"poll": childPoll, "load": childLoad, "toggle": childToggle, "plan": childPlan, "edl": childEDL,
+	"poll": childPoll, "polls": childPolls, "load": childLoad, "toggle": childToggle, "plan": childPlan, "edl": childEDL,
 }
 
 func childJob() (job, bool) {
@@ -53,6 +50,9 @@ func runChild(j job) int {
 	err := measures[j.Measure](context.Background(), j, w)
 	if err == nil {
 		w.sample.Peak = peakMemory()
+		err = allocations(j.Profile)
+	}
+	if err == nil {
 		err = json.NewEncoder(os.Stdout).Encode(w.sample)
 	}
 	if err != nil {
@@ -60,34 +60,6 @@ func runChild(j job) int {
 		return 1
 	}
 	return 0
-}
-
-// child runs a job in a process of its own.
-func (s *session) child(ctx context.Context, j job) (sample, error) {
-	if s.profile != "" {
-		j.Profile = filepath.Join(s.profile, j.Measure+".pprof")
-	}
-	text, err := json.Marshal(j)
-	if err != nil {
-		return sample{}, err
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return sample{}, fmt.Errorf("find this program: %w", err)
-	}
-	cmd := exec.CommandContext(ctx, self)
-	cmd.Env = append(os.Environ(), jobVar+"="+string(text))
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil {
-		return sample{}, fmt.Errorf("measure %s: %w: %s", j.Measure, err, errs.Bytes())
-	}
-	var got sample
-	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
-		return sample{}, fmt.Errorf("measure %s: read its answer: %w", j.Measure, err)
-	}
-	got.Values[totalCPU] = cmd.ProcessState.UserTime().Seconds() + cmd.ProcessState.SystemTime().Seconds()
-	return got, nil
 }
 
 // watch times one section of a child.

@@ -25,8 +25,8 @@ func benchEDL(ctx context.Context, s *session) ([]row, error) {
 	if err := onlyLines(list, s.size.edl); err != nil {
 		return nil, err
 	}
+	dir := filepath.Join(s.dir, "edl")
 	got, err := s.undisturbed(ctx, func() (sample, error) {
-		dir := filepath.Join(s.dir, "edl")
 		got, err := s.child(ctx, job{Measure: "edl", Dir: dir, Body: list, Runs: s.runs})
 		return got, errors.Join(err, os.RemoveAll(dir))
 	})
@@ -37,7 +37,8 @@ func benchEDL(ctx context.Context, s *session) ([]row, error) {
 	size := got.Values["bytes"]
 	first := over("f", "first body of a version, over HTTP", size/median(got.Series["first"]), firstRate)
 	first.notes = fmt.Sprintf("%.0f lines, %s, %s; peak of the process with the load %s", got.Values["lines"], megabytes(size), seconds(median(got.Series["first"])), megabytes(got.Peak))
-	return []row{first, over("f", "the same body again, over HTTP", size/median(got.Series["repeated"]), repeatedRate)}, nil
+	rows := []row{first, over("f", "the same body again, over HTTP", size/median(got.Series["repeated"]), repeatedRate)}
+	return rows, errors.Join(s.explain(ctx, rows, job{Measure: "edl", Dir: dir, Body: list, Runs: 1}), os.RemoveAll(dir))
 }
 
 // onlyLines writes one list of the mix.
@@ -54,12 +55,12 @@ func onlyLines(path string, n int) error {
 }
 
 // childEDL serves a feed node's table; each round is a feed without a cache.
-func childEDL(ctx context.Context, j job, m *watch) error {
+func childEDL(ctx context.Context, j job, m *watch) (err error) {
 	w, err := openWorld(ctx, j.Dir)
 	if err != nil {
 		return err
 	}
-	defer w.close()
+	defer func() { err = errors.Join(err, w.close()) }()
 	spec, err := w.source("list", j.Body, nil)
 	if err != nil {
 		return err

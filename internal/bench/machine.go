@@ -5,15 +5,16 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"time"
 )
 
 // machine says when and on what kind of machine was measured, as a list.
 func machine() string {
-	return fmt.Sprintf("* date: %s\n* processor: %s, %d cores\n* memory: %s\n* kernel: %s\n* Go: %s %s/%s\n* rivals: %s; %s\n",
+	return fmt.Sprintf("* date: %s\n* processor: %s, %d cores\n* memory: %s\n* kernel: %s\n* Go: %s %s/%s, %s\n* rivals: %s; %s\n",
 		time.Now().UTC().Format("2006-01-02"), procField("/proc/cpuinfo", "model name"), runtime.NumCPU(),
-		procField("/proc/meminfo", "MemTotal"), kernel(), runtime.Version(), runtime.GOOS, runtime.GOARCH,
+		procField("/proc/meminfo", "MemTotal"), kernel(), runtime.Version(), runtime.GOOS, runtime.GOARCH, cgo(),
 		orMissing("sort"), orMissing("iprange"))
 }
 
@@ -45,4 +46,16 @@ func kernel() string {
 		return runtime.GOOS
 	}
 	return "Linux " + strings.TrimSpace(string(data))
+}
+
+// cgo says how this program was built; the product is built without cgo, which
+// decides where the store's cache lives.
+func cgo() string {
+	info, _ := debug.ReadBuildInfo()
+	for _, x := range info.Settings {
+		if x.Key == "CGO_ENABLED" {
+			return "CGO_ENABLED=" + x.Value
+		}
+	}
+	return "CGO_ENABLED unknown"
 }

@@ -72,7 +72,7 @@ func (s *session) undisturbed(ctx context.Context, take func() (sample, error)) 
 			return sample{}, err
 		}
 		// The whole process counts as ours, its preparation too.
-		busy := ticks() - before - got.total()
+		busy := ticks() - before - got.Total
 		got.Foreign = max(0, share(busy, time.Since(begun).Seconds()))
 		if try == 0 || got.Foreign < best.Foreign {
 			best = got
@@ -85,14 +85,3 @@ func (s *session) undisturbed(ctx context.Context, take func() (sample, error)) 
 	s.noise.worst = max(s.noise.worst, best.Foreign)
 	return best, nil
 }
-
-// total is the CPU time of the whole process that took the sample.
-func (s sample) total() float64 {
-	if t, ok := s.Values[totalCPU]; ok {
-		return t
-	}
-	return cpu(s)
-}
-
-// totalCPU names a child's whole CPU time in its values.
-const totalCPU = "total-cpu"

@@ -3,28 +3,21 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 
-	"bytes"
-
 	"github.com/remeld/remeld/connector/destination/defender"
 	"github.com/remeld/remeld/connector/format"
 	"github.com/remeld/remeld/connector/source/file"
-	"github.com/remeld/remeld/indicator"
-	"github.com/remeld/remeld/indicator/warninglist"
 	"github.com/remeld/remeld/internal/deliver"
 	"github.com/remeld/remeld/internal/deliver/guard"
-	"github.com/remeld/remeld/internal/deliver/protect"
 	"github.com/remeld/remeld/internal/engine"
 	"github.com/remeld/remeld/internal/microsoft/entra"
 	"github.com/remeld/remeld/internal/sandbox"
 	"github.com/remeld/remeld/internal/tql"
-	"github.com/remeld/remeld/prototypes"
 	"github.com/remeld/remeld/sdk"
 )
 
@@ -35,8 +28,8 @@ var keeps = map[string]string{
 }
 
 func benchPlan(ctx context.Context, s *session) ([]row, error) {
+	dir := filepath.Join(s.dir, "plan")
 	got, err := s.undisturbed(ctx, func() (sample, error) {
-		dir := filepath.Join(s.dir, "plan")
 		got, err := s.child(ctx, job{Measure: "plan", Dir: dir, Size: s.size.records, Listed: s.size.listed, Runs: s.runs})
 		return got, errors.Join(err, os.RemoveAll(dir))
 	})
@@ -47,22 +40,23 @@ func benchPlan(ctx context.Context, s *session) ([]row, error) {
 	r := under("e", "warm plan, upstream the engine's table on disk", median(got.Series["plan"]), 3)
 	r.notes = fmt.Sprintf("%.0f records read, %.0f rows kept, no change; user %s, system %s; peak of the process with load, sandbox and first apply %s",
 		got.Values["desired"], got.Values["keep"], seconds(got.User), seconds(got.System), megabytes(got.Peak))
-	return []row{r}, nil
+	rows := []row{r}
+	return rows, errors.Join(s.explain(ctx, rows, job{Measure: "plan", Dir: dir, Size: s.size.records, Listed: s.size.listed, Runs: 1}), os.RemoveAll(dir))
 }
 
 // childPlan loads records into an engine, brings a sandbox tenant into step with
 // them, and then measures plans that find nothing to do.
-func childPlan(ctx context.Context, j job, m *watch) error {
+func childPlan(ctx context.Context, j job, m *watch) (err error) {
 	w, err := recordWorld(ctx, j)
 	if err != nil {
 		return err
 	}
-	defer w.close()
+	defer func() { err = errors.Join(err, w.close()) }()
 	sb, err := sandbox.Start(ctx, sandbox.Options{Dir: w.dir})
 	if err != nil {
 		return err
 	}
-	defer sb.Close()
+	defer func() { err = errors.Join(err, sb.Close()) }()
 	mgr, err := w.manager(ctx, sb, j.Listed)
 	if err != nil {
 		return err
@@ -199,44 +193,6 @@ func (w *world) manager(ctx context.Context, sb *sandbox.Sandbox, listed int) (*
 
 // unguarded lets the first apply fill the tenant at once.
 var unguarded = func() guard.Limits {
-	any := guard.Limit{Share: 1, Count: 1 << 30}
-	return guard.Limits{Delete: any, Create: any, Protective: any, Source: any}
+	all := guard.Limit{Share: 1, Count: 1 << 30}
+	return guard.Limits{Delete: all, Create: all, Protective: all, Source: all}
 }()
-
-// rules protects by every built-in warninglist, a generated rank list of popular
-// names, and some own assets.
-func rules(listed int) (*protect.Rules, error) {
-	p := &protect.Rules{}
-	for _, name := range prototypes.Names() {
-		data, _ := prototypes.Warninglist(name)
-		l, err := warninglist.Parse(bytes.NewReader(data))
-		if err != nil {
-			return nil, err
-		}
-		p.Warninglists = append(p.Warninglists, protect.Warninglist{Name: name, List: l})
-	}
-	r := rand.New(rand.NewPCG(seed, 5))
-	doc := struct {
-		Name string   `json:"name"`
-		Type string   `json:"type"`
-		List []string `json:"list"`
-	}{Name: "Top sites", Type: "hostname"}
-	for range listed {
-		doc.List = append(doc.List, string(appendDomain(nil, r)))
-	}
-	data, err := json.Marshal(doc)
-	if err != nil {
-		return nil, err
-	}
-	l, err := warninglist.Parse(bytes.NewReader(data))
-	if err != nil {
-		return nil, err
-	}
-	p.Warninglists = append(p.Warninglists, protect.Warninglist{Name: "top", List: l, Rank: true})
-	var own []indicator.Indicator
-	for i := range 1000 {
-		own = append(own, indicator.Indicator{Kind: indicator.Domain, Value: fmt.Sprintf("host%d.corp.example", i)})
-	}
-	p.Own = append(p.Own, protect.NewOwn("own_assets", own))
-	return p, nil
-}

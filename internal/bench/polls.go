@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"time"
-
-	"github.com/remeld/remeld/internal/engine"
 )
 
 const (
@@ -44,168 +41,69 @@ func benchLoad(ctx context.Context, s *session) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []row{
+	rows := []row{
 		against("b", "first load, durable, expiry index", us, them, wall, "wall", 3),
 		memory("c", "first load, peak memory", us, them),
-	}, nil
+	}
+	dir := filepath.Join(s.dir, "load")
+	return rows, errors.Join(s.explain(ctx, rows, job{Measure: "load", Dir: dir, Body: one}), os.RemoveAll(dir))
 }
 
 func benchPoll(ctx context.Context, s *session) ([]row, error) {
-	one, other, err := s.bodies()
+	one, other, dir, err := s.loaded(ctx)
 	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(s.dir, "poll")
-	if _, err := s.child(ctx, job{Measure: "load", Dir: dir, Body: one}); err != nil {
-		return nil, err
-	}
-	ours := func(round int) (sample, error) {
-		j := job{Measure: "poll", Dir: dir, Body: other, Other: one}
+	// Each round takes the body the round before did not.
+	do := func(round int) job {
+		j := job{Measure: "poll", Dir: dir, Body: other}
 		if round%2 == 1 {
-			j.Body, j.Other = one, other
+			j.Body = one
 		}
-		return s.child(ctx, j)
+		return j
 	}
+	ours := func(round int) (sample, error) { return s.child(ctx, do(round)) }
 	rival := func(int) (sample, error) { return s.sortUnique(ctx, other, "") }
 	us, them, err := s.rounds(ctx, "poll", ours, rival)
 	if err != nil {
 		return nil, err
 	}
-	again := row{
-		line: "a", what: "the same by a process that polled before (order-free digest)", limit: "–",
-		ours:  seconds(medianOf(us, value("again"))),
-		rival: seconds(medianOf(them, wall)), ratio: ratio(medianOf(us, value("again")) / medianOf(them, wall)),
-	}
-	changed := row{
-		line: "a", what: "the same with one line changed", limit: "–",
-		ours:  seconds(medianOf(us, value("changed"))),
-		rival: seconds(medianOf(them, wall)), ratio: ratio(medianOf(us, value("changed")) / medianOf(them, wall)),
-	}
-	return []row{
-		against("a", "re-poll, shuffled, nothing changed: sorted and merged with the table", us, them, wall, "wall", 1),
-		again, changed,
+	rows := []row{
+		against("a", "re-poll, shuffled, nothing changed: parsed, sorted, merged with the table", us, them, wall, "wall", 1),
 		memory("c", "re-poll, peak memory", us, them),
-	}, errors.Join(os.RemoveAll(dir))
+	}
+	return rows, errors.Join(s.explain(ctx, rows, do(s.runs)), os.RemoveAll(dir))
 }
 
-// put makes body the list's content, as a program that writes beside and renames.
-func put(dir, body string) error {
-	tmp := filepath.Join(dir, "new")
-	if err := os.RemoveAll(tmp); err != nil {
-		return err
+// loaded is a store with the list in it.
+func (s *session) loaded(ctx context.Context) (one, other, dir string, err error) {
+	if one, other, err = s.bodies(); err != nil {
+		return one, other, "", err
 	}
-	if err := os.Link(body, tmp); err != nil {
-		return err
-	}
-	return os.Rename(tmp, filepath.Join(dir, listName))
+	dir = filepath.Join(s.dir, "poll")
+	_, err = s.child(ctx, job{Measure: "load", Dir: dir, Body: one})
+	return one, other, dir, err
 }
 
-// listWorld opens the store with the one source node of the list.
-func listWorld(ctx context.Context, j job) (*world, error) {
-	if err := os.MkdirAll(j.Dir, 0o750); err != nil {
-		return nil, err
-	}
-	if err := put(j.Dir, j.Body); err != nil {
-		return nil, err
-	}
-	w, err := openWorld(ctx, j.Dir)
+// benchPolls measures a process that goes on polling. It is no line of its own.
+func benchPolls(ctx context.Context, s *session) ([]row, error) {
+	one, other, dir, err := s.loaded(ctx)
 	if err != nil {
 		return nil, err
 	}
-	spec, err := w.source("list", filepath.Join(j.Dir, listName), nil)
-	if err == nil {
-		spec.Source.Age.FirstSeen = listAge
-		spec.Source.WithdrawAfter = 1 // so that one poll takes back what childPoll adds
-		err = w.engine.Apply(ctx, []engine.NodeSpec{spec})
-	}
+	// A round ends with the body it found there, so that every one polls the other.
+	j := job{Measure: "polls", Dir: dir, Body: other, Other: one}
+	us, them, err := s.rounds(ctx, "polls", func(int) (sample, error) { return s.child(ctx, j) },
+		func(int) (sample, error) { return s.sortUnique(ctx, other, "") })
 	if err != nil {
-		return nil, errors.Join(err, w.close())
+		return nil, err
 	}
-	return w, nil
-}
-
-// childLoad measures the first poll of an empty store.
-func childLoad(ctx context.Context, j job, m *watch) error {
-	w, err := listWorld(ctx, j)
-	if err != nil {
-		return err
+	rows := []row{memory("c", "four polls in one process, one after the other, peak memory", us, them)}
+	for _, m := range []struct{ name, what string }{
+		{"again", "the second re-poll of a process (sum of the items' hashes, no sorting)"}, {"changed", "a re-poll with one line more"},
+	} {
+		got := ratioBy(us, value(m.name), them, wall)
+		rows = append(rows, row{line: "a", what: m.what, ours: seconds(medianOf(us, value(m.name))), rival: seconds(medianOf(them, wall)), ratio: ratio(got)})
 	}
-	_, err = m.time(func() error {
-		r, err := w.poll(ctx, "list")
-		m.sample.Values["rows"] = float64(r.New)
-		if err == nil && r.New == 0 {
-			err = errors.New("nothing was loaded")
-		}
-		return err
-	})
-	return errors.Join(err, w.close())
-}
-
-// childPoll measures a poll of a loaded list in another order: the first of a
-// process, which must sort it and merge it with the table; then the next, which
-// may use what the process remembers; then one with a single line more.
-func childPoll(ctx context.Context, j job, m *watch) error {
-	w, err := listWorld(ctx, j)
-	if err != nil {
-		return err
-	}
-	_, err = m.time(func() error { return w.unchanged(ctx) })
-	first := m.sample
-	if err == nil {
-		err = w.again(ctx, j, m)
-	}
-	if err == nil {
-		err = w.changed(ctx, j, m)
-	}
-	m.sample.Wall, m.sample.User, m.sample.System = first.Wall, first.User, first.System
-	return errors.Join(err, w.close())
-}
-
-// unchanged polls and insists that nothing was written.
-func (w *world) unchanged(ctx context.Context) error {
-	r, err := w.poll(ctx, "list")
-	if err == nil && r.New+r.Changed+r.Missing+r.Revived+r.Withdrawn != 0 {
-		err = fmt.Errorf("the poll changed something: %+v", r)
-	}
-	return err
-}
-
-func (w *world) again(ctx context.Context, j job, m *watch) error {
-	if err := put(j.Dir, j.Other); err != nil {
-		return err
-	}
-	var err error
-	m.sample.Values["again"], err = m.time(func() error { return w.unchanged(ctx) })
-	return err
-}
-
-// changed polls the list with one line more, then without it again: the table ends
-// as it was.
-func (w *world) changed(ctx context.Context, j job, m *watch) error {
-	text, err := os.ReadFile(j.Body)
-	if err != nil {
-		return err
-	}
-	more := filepath.Join(j.Dir, "more")
-	if err := os.WriteFile(more, append(text, "one-line-more.example.net\n"...), 0o600); err != nil {
-		return err
-	}
-	if err := put(j.Dir, more); err != nil {
-		return err
-	}
-	m.sample.Values["changed"], err = m.time(func() error {
-		r, err := w.poll(ctx, "list")
-		if err == nil && r.New != 1 {
-			err = fmt.Errorf("one line more made %d rows", r.New)
-		}
-		return err
-	})
-	if err == nil {
-		err = put(j.Dir, j.Other)
-	}
-	if err != nil {
-		return err
-	}
-	_, err = w.poll(ctx, "list")
-	return errors.Join(err, os.Remove(more))
+	return rows, errors.Join(s.explain(ctx, rows, j), os.RemoveAll(dir))
 }

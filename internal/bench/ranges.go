@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	"github.com/remeld/remeld/internal/ipset"
 )
@@ -17,7 +18,7 @@ import (
 // benchCollapse measures whole processes by their user time.
 func benchCollapse(ctx context.Context, s *session) ([]row, error) {
 	what := "ip collapse of mixed IPv4 lines, user time"
-	if _, err := exec.LookPath("iprange"); err != nil {
+	if !installed("iprange") {
 		return []row{{line: "d", what: what, rival: "iprange is not installed (apt-get install iprange)", limit: "0.60", verdict: "not measured"}}, nil
 	}
 	list, tool := filepath.Join(s.dir, "ranges.txt"), filepath.Join(s.dir, "remeld")
@@ -77,7 +78,8 @@ func benchToggle(ctx context.Context, s *session) ([]row, error) {
 	r := under("d", "segments loaded and one /8 inserted and removed over them", medianOf(us, wall), 2)
 	r.notes = fmt.Sprintf("load %s, toggle %s, %.0f pieces delivered",
 		seconds(medianOf(us, value("load"))), seconds(medianOf(us, value("toggle"))), medianOf(us, value("pieces")))
-	return []row{r}, nil
+	rows := []row{r}
+	return rows, s.explain(ctx, rows, job{Measure: "toggle", Size: s.size.segments})
 }
 
 // childToggle loads segments that all lie in 10.0.0.0/8, so that the toggle
@@ -87,12 +89,11 @@ func childToggle(_ context.Context, j job, m *watch) error {
 	var pieces int
 	_, err := m.time(func() error {
 		c := ipset.NewClaims()
-		u, s := cpuTime()
+		begun := time.Now()
 		if err := c.Load(segs); err != nil {
 			return err
 		}
-		u2, s2 := cpuTime()
-		m.sample.Values["load"] = u2 - u + s2 - s
+		m.sample.Values["load"] = time.Since(begun).Seconds()
 		all := ipset.Claim{From: netip.MustParseAddr("10.0.0.0"), To: netip.MustParseAddr("10.255.255.255"), ID: 1 << 30}
 		for _, op := range []ipset.Op{ipset.Insert, ipset.Remove} {
 			if err := c.Do(ipset.Change{Op: op, Claim: all}, func(ipset.Piece) { pieces++ }); err != nil {

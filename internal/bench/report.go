@@ -13,6 +13,7 @@ type row struct {
 	line, what                         string // of the issue's list (a to f)
 	ours, rival, ratio, limit, verdict string
 	notes                              string
+	profile                            string // of what was missed
 }
 
 // against compares a reading with the rival's; met when the median ratio is at
@@ -47,11 +48,13 @@ func over(line, what string, got, limit float64) row {
 	return row{line: line, what: what, ours: rate(got), limit: rate(limit), ratio: ratio(got / limit), verdict: verdict(got >= limit)}
 }
 
+const missed = "missed"
+
 func verdict(met bool) string {
 	if met {
 		return "met"
 	}
-	return "missed"
+	return missed
 }
 
 func seconds(v float64) string   { return fmt.Sprintf("%.2f s", v) }
@@ -102,6 +105,11 @@ func (r *report) details() string {
 	for _, x := range r.rows {
 		if x.notes != "" {
 			fmt.Fprintf(&b, "* (%s) %s: %s\n", x.line, x.what, x.notes)
+		}
+	}
+	for _, x := range r.rows {
+		if x.profile != "" {
+			fmt.Fprintf(&b, "\n## Profile of what was missed: (%s) %s\n\n```\n%s\n```\n", x.line, x.what, x.profile)
 		}
 	}
 	return b.String()

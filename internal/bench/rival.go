@@ -27,6 +27,7 @@ func program(ctx context.Context, out io.Writer, env []string, name string, args
 		Wall: time.Since(begun).Seconds(),
 		User: cmd.ProcessState.UserTime().Seconds(), System: cmd.ProcessState.SystemTime().Seconds(),
 	}
+	got.Total = cpu(got)
 	if r, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		got.Peak = float64(r.Maxrss) * 1024
 	}
@@ -52,4 +53,9 @@ func version(ctx context.Context, name string) string {
 	}
 	line, _, _ := strings.Cut(string(out), "\n")
 	return strings.TrimSpace(line)
+}
+
+func installed(name string) bool {
+	_, err := exec.LookPath(name)
+	return err == nil
 }

@@ -15,6 +15,8 @@ type sample struct {
 	Values map[string]float64 `json:"values,omitempty"`
 	// Series are numbers taken more than once in one process.
 	Series map[string][]float64 `json:"series,omitempty"`
+	// Total is the CPU time of the whole process, its preparation included.
+	Total float64 `json:"total,omitempty"`
 	// Foreign is the share of the machine that other programs took meanwhile.
 	Foreign float64 `json:"foreign,omitempty"`
 }
@@ -81,9 +83,13 @@ func most(all []sample, read func(sample) float64) float64 {
 // ratioOf is the median of the ratios of the rounds, so that what slowed both
 // sides of a round down does not count.
 func ratioOf(us, them []sample, read func(sample) float64) float64 {
+	return ratioBy(us, read, them, read)
+}
+
+func ratioBy(us []sample, mine func(sample) float64, them []sample, theirs func(sample) float64) float64 {
 	v := make([]float64, len(us))
 	for i := range us {
-		v[i] = read(us[i]) / read(them[i])
+		v[i] = mine(us[i]) / theirs(them[i])
 	}
 	return median(v)
 }

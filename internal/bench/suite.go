@@ -40,6 +40,7 @@ var suite []bench
 func init() { // a variable would refer to itself through the names in the flags
 	suite = []bench{
 		{"poll", "re-poll of a shuffled list with nothing changed, against sort -u", benchPoll},
+		{"polls", "one process polling again, and with one line changed", benchPolls},
 		{"load", "first load of a list, durable, with expiry index, against sort -u", benchLoad},
 		{"collapse", "remeld ip collapse of mixed IPv4 lines, against iprange", benchCollapse},
 		{"toggle", "segments loaded, one /8 toggled", benchToggle},
@@ -49,7 +50,7 @@ func init() { // a variable would refer to itself through the names in the flags
 }
 
 func suiteNames() []string {
-	return []string{"poll", "load", "collapse", "toggle", "plan", "edl"}
+	return []string{"poll", "polls", "load", "collapse", "toggle", "plan", "edl"}
 }
 
 // rounds runs ours and the rival's measurement alternately, the rival first in
