@@ -38,6 +38,9 @@ func (f *finder) token(token string, col int, quoted bool) {
 		f.urlToken(text, plain, start, col)
 		return
 	}
+	if plain == text {
+		plain = undash(text)
+	}
 	defanged := plain != text
 	if f.whole(text, plain, col, defanged) || f.err != nil {
 		return
@@ -131,13 +134,32 @@ const closers = ".,;:!?*"
 // trim drops punctuation around a token and returns how much of it was in front.
 func trim(s string) (string, int) {
 	n := 0
-	for n < len(s) && strings.IndexByte("([{*=-_.,;:!?#~+&/@$%^", s[n]) >= 0 && !fang(s[n:]) {
+	for n < len(s) && strings.IndexByte("([{*=-.,;:!?#~+&/@$%^", s[n]) >= 0 && !fang(s[n:]) {
 		if s[n] == ':' && strings.HasPrefix(s[n:], "::") || s[n] == '/' {
 			break
 		}
 		n++
 	}
-	return trimEnd(s[n:]), n
+	s = trimEnd(s[n:])
+	if strings.HasPrefix(s, "_") && strings.HasSuffix(s, "_") { // emphasis; _dmarc.a.com is a name
+		rest := strings.TrimLeft(s, "_")
+		n += len(s) - len(rest)
+		s = strings.TrimRight(rest, "_")
+	}
+	return s, n
+}
+
+// undash reads a-dot-b for a.b in a text without any dot: with one, the word is
+// part of a name, as clouds have them.
+func undash(s string) string {
+	if strings.IndexByte(s, '.') >= 0 || strings.IndexByte(s, '-') < 0 {
+		return s
+	}
+	lower := strings.ToLower(s)
+	if len(lower) != len(s) || !strings.Contains(lower, "-dot-") {
+		return s
+	}
+	return strings.NewReplacer("-dot-", ".", "-at-", "@").Replace(lower)
 }
 
 // trimEnd drops closing punctuation, brackets only where nothing opens them.

@@ -66,41 +66,77 @@ type scanner struct {
 	token     []byte
 	overlong  bool
 	quoted    bool // the token follows a double quote: commas belong to it
-	marked    bool // the token has a byte that every short indicator has
+	marked    bool // the token has a byte that nearly every short indicator has
 }
 
 // feed takes one byte.
 func (s *scanner) feed(b byte) error {
-	width := 1
 	switch class := classes[b]; {
 	case b == '\\':
 		return s.escape()
-	case class == lead && s.dropPunctuation(b):
-		width = 3
-		b = ' '
-		fallthrough
+	case b == '&':
+		return s.entity()
+	case class == lead:
+		return s.wide(b)
 	case class == delimiter || class == separator && !s.quoted:
-		if err := s.end(); err != nil {
-			return err
-		}
-		s.before = b
-		s.advance(b, width)
-		return nil
+		return s.cut(b, 1)
 	}
 	s.add(b)
 	s.advance(b, 1)
 	return nil
 }
 
-// dropPunctuation consumes a non-ASCII quote, dash, space or bracket, whose first
-// byte is b.
-func (s *scanner) dropPunctuation(b byte) bool {
-	next, _ := s.in.Peek(2)
-	if len(next) < 2 || !wideDelimiter(b, next[0], next[1]) {
-		return false
+// cut ends the token at a delimiter of width bytes.
+func (s *scanner) cut(b byte, width int) error {
+	if err := s.end(); err != nil {
+		return err
 	}
-	_, _ = s.in.Discard(2)
-	return true
+	s.before = b
+	s.advance(b, width)
+	return nil
+}
+
+// put takes b, which an escape or an entity of width bytes stands for.
+func (s *scanner) put(b byte, width int) error {
+	if class := classes[b]; class == delimiter || class == separator && !s.quoted {
+		return s.cut(b, width)
+	}
+	s.add(b)
+	s.col += width
+	return nil
+}
+
+// wide reads what may be a non-ASCII character that is no part of a word, with b
+// as its first byte.
+func (s *scanner) wide(b byte) error {
+	next, _ := s.in.Peek(3)
+	width, what := wideChar(b, next)
+	if what == dot && (width == len(next)+1 || !isAlnum(next[width-1]) || !s.afterAlnum()) {
+		what = delimiter // the end of a sentence
+	}
+	if width > 1 {
+		_, _ = s.in.Discard(width - 1)
+	}
+	switch what {
+	case delimiter:
+		return s.cut(' ', width)
+	case dot:
+		return s.put('.', width)
+	case 0:
+		s.add(b)
+	}
+	s.advance(b, width)
+	return nil
+}
+
+func (s *scanner) afterAlnum() bool { return len(s.token) > 0 && isAlnum(s.token[len(s.token)-1]) }
+
+// entity reads a character of HTML, or the ampersand that it is not.
+func (s *scanner) entity() error {
+	next, _ := s.in.Peek(maxEntity)
+	text, used := unentity(next)
+	_, _ = s.in.Discard(used)
+	return s.put(text, 1+used)
 }
 
 func (s *scanner) advance(b byte, width int) {
@@ -131,7 +167,7 @@ func (s *scanner) end() error {
 	overlong, quoted, marked := s.overlong, s.quoted, s.marked
 	s.overlong, s.quoted, s.marked = false, false, false
 	switch {
-	case len(token) < minToken, !marked && len(token) < minDigest:
+	case len(token) < minToken, !marked && len(token) < minDigest && (token[0] != 'A' || token[1] != 'S'):
 		return nil
 	case overlong:
 		return s.tooLong(token)
@@ -192,41 +228,5 @@ func hexByte(hi, lo byte) byte {
 	return byte(h<<4 | l)
 }
 
-// The classes of bytes; 0 is part of a token.
-const (
-	delimiter = 1 + iota
-	separator // a delimiter unless the token is in double quotes
-	lead      // may begin a non-ASCII delimiter
-)
-
-var classes = func() (t [256]byte) {
-	for b := range 0x21 {
-		t[b] = delimiter
-	}
-	for _, b := range []byte("\"'`<>|\x7f") {
-		t[b] = delimiter
-	}
-	t[','], t[';'] = separator, separator
-	t[0xE2], t[0xE3], t[0xEF] = lead, lead, lead
-	return t
-}()
-
-// marks are the bytes of which every indicator but a digest has one, defanged or
-// not; most words of prose have none.
-var marks = [256]bool{'.': true, ':': true, '@': true, '[': true, '(': true, '{': true}
-
 // minDigest is the length of the shortest digest.
 const minDigest = 32
-
-// wideDelimiter knows the three-byte characters that surround words: general
-// punctuation (U+2000–206F), CJK punctuation (U+3000–303F), full-width brackets
-// and commas, the byte order mark.
-func wideDelimiter(a, b, c byte) bool {
-	switch a {
-	case 0xE2:
-		return b == 0x80 || b == 0x81 && c < 0xB0
-	case 0xE3:
-		return b == 0x80
-	}
-	return b == 0xBB && c == 0xBF || b == 0xBC && (c == 0x88 || c == 0x89 || c == 0x8C || c == 0x9A || c == 0x9B)
-}

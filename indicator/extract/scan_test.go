@@ -66,6 +66,23 @@ func TestScan(t *testing.T) {
 		{"byte order mark", "\ufeffevil.com", []string{"domain evil.com"}},
 		{"windows line ends", "a.com\r\nb.com\r\n", []string{"domain a.com", "domain b.com"}},
 		{"file endings with a path", "http://evil.sh/x evil.sh/x", []string{"url http://evil.sh/x", "url evil.sh/x"}},
+		{"html entities", "<a href=&quot;http://a.com/?a=1&amp;b=2&quot;>b&#46;com &lt;http://c.com/&gt; d&#x2e;com&nbsp;x http://e.com/?a&b;c AT&T &#; &;",
+			[]string{"url http://a.com/?a=1&b=2", "domain b.com", "url http://c.com/", "domain d.com", "url http://e.com/?a&b"}},
+		{"characters without width", "ev\u200bil.example.com a\u00ad.b\u2060ad.com \u200fc.com\ufeff d.com\u00a0x",
+			[]string{"domain evil.example.com", "domain a.bad.com", "domain c.com", "domain d.com"}},
+		{"full stops of other scripts", "a．example．com b。example。com c․com d｡com 看 e.com。然后 f.com．", []string{
+			"domain a.example.com", "domain b.example.com", "domain c.com", "domain d.com", "domain e.com", "domain f.com"}},
+		{"dots in words", "evil-dot-example-dot-com bob-at-example-dot-org x-dot-y.appspot.com hot-dot-matrix", []string{
+			"domain evil.example.com", "email bob@example.org", "domain x-dot-y.appspot.com"}},
+		{"underscores", "_dmarc.example.com _http://a.com/b_ _c.com_, __d.com__ **_e.com_**", []string{
+			"domain _dmarc.example.com", "url http://a.com/b", "domain c.com", "domain d.com", "domain e.com"}},
+		{"json escapes of dots", `{"v":"evil\u002eexample\u002ecom","u":"http:\/\/a\u002Ecom\/x\u003f"}`, []string{"domain evil.example.com", "url http://a.com/x"}},
+		{"ssdeep and AS numbers", "96:s4Ud1Lj96tHHlZDrwciQmA+4uy1I0G4HYuL8N3TzS8QsO/wqWXLcMSx:sF1LjEtHHlZDrJzrhuyZvHYm8tKp/RWO,x AS64500 (AS13335) AS400 ASAP 97:abcdefgh:ijkl 12:34:56",
+			[]string{"ssdeep 96:s4Ud1Lj96tHHlZDrwciQmA+4uy1I0G4HYuL8N3TzS8QsO/wqWXLcMSx:sF1LjEtHHlZDrJzrhuyZvHYm8tKp/RWO", "asn AS64500", "asn AS13335"}},
+		{"hashes and identifiers", "md5(d41d8cd98f00b204e9800998ecf8427e) sha1:DA39A3EE5E6B4B0D3255BFEF95601890AFD80709; {550e8400-e29b-41d4-a716-446655440000} d41d8cd98f00b204e9800998ecf8427 00-11-22-33-44-55 HKLM\\Software\\x",
+			[]string{"md5 d41d8cd98f00b204e9800998ecf8427e", "sha1 da39a3ee5e6b4b0d3255bfef95601890afd80709"}},
+		{"e-mail", "mailto:a+b@example.com?subject=x <c@example.org>, d@localhost e@example hxxp://f@g.com/", []string{
+			"email a+b@example.com", "email c@example.org", "url http://f@g.com/"}},
 		{"repeats", "a.com a.com", []string{"domain a.com", "domain a.com"}},
 	} {
 		if diff := cmp.Diff(c.want, scan(t, c.text)); diff != "" {
@@ -134,7 +151,7 @@ func (r *repeat) Read(p []byte) (int, error) {
 
 // Lines of junk cost neither memory nor more than linear time.
 func TestEndlessLines(t *testing.T) {
-	for _, pattern := range []string{"a", "a.", "(", ")", "[.]", "=", ":", "a:/", "http://", "[", "%", "@", "a@", "xn--", "\\", "é", "\x00", "a,", "://", "1.", "[[.]]", "()"} {
+	for _, pattern := range []string{"a", "a.", "(", ")", "[.]", "=", ":", "a:/", "http://", "[", "%", "@", "a@", "xn--", "\\", "é", "\x00", "a,", "://", "_", "_a", "&", "&#", "-dot-", "&amp;", "\u200b", "a\uff0e", "_*", "1.", "[[.]]", "()"} {
 		err := Scan(&repeat{pattern, 1 << 20}, Options{}, func(Match) error { return nil })
 		if err != nil {
 			t.Errorf("%q: %v", pattern, err)

@@ -2,6 +2,8 @@ package extract
 
 import (
 	"errors"
+	"math/bits"
+	"strconv"
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
@@ -17,6 +19,10 @@ func (f *finder) whole(text, plain string, col int, defanged bool) bool {
 		return f.parsed(text, plain, col, digestKind(plain))
 	case isThumbprint(plain):
 		return f.parsed(text, plain, col, indicator.Certificate)
+	case isSSDeep(plain):
+		return f.parsed(text, plain, col, indicator.SSDeep)
+	case isASN(plain):
+		return f.parsed(text, plain, col, indicator.ASN)
 	case looksIPv4(plain):
 		return f.parsed(text, plain, col, indicator.IP)
 	case looksIPv6(plain):
@@ -89,6 +95,32 @@ func isThumbprint(s string) bool {
 		}
 	}
 	return true
+}
+
+// isSSDeep: a block size that the algorithm has (3 times a power of two), and two
+// hashes, of which the second is of half the blocks.
+func isSSDeep(s string) bool {
+	size, hashes, _ := strings.Cut(s, ":")
+	long, short, ok := strings.Cut(hashes, ":")
+	n, err := strconv.ParseUint(size, 10, 32)
+	if !ok || err != nil || n < 3 || n%3 != 0 || bits.OnesCount64(n/3) != 1 {
+		return false
+	}
+	return len(long) > 7 && len(long) <= 64 && len(short) > 3 && len(short) <= 64 && isBase64(long) && isBase64(short)
+}
+
+func isBase64(s string) bool {
+	for n := range len(s) {
+		if !isAlnum(s[n]) && s[n] != '+' && s[n] != '/' {
+			return false
+		}
+	}
+	return true
+}
+
+// isASN: AS and four digits or more; fewer are products (AS400) and words.
+func isASN(s string) bool {
+	return len(s) >= 6 && len(s) <= 12 && s[:2] == "AS" && s[2] != '0' && strings.Trim(s[2:], "0123456789") == ""
 }
 
 // looksIPv4: four numbers with dots between, bare or with a port, a prefix length
