@@ -62,6 +62,7 @@ func build(cfg Config, env sdk.Env) (sdk.Target, error) {
 	}, nil
 }
 
+// Info declares the published limits (Microsoft Learn, indicators API pages).
 func (t *target) Info() sdk.TargetInfo {
 	tenant := "defender/" + strings.ToLower(t.conn.TenantID)
 	rate := func(path string) string { return tenant + "/" + strings.ToLower(t.conn.ClientID) + path }
@@ -239,7 +240,7 @@ func outcome(r api.ImportResult) sdk.Outcome {
 	return sdk.Outcome{Status: sdk.Rejected, Code: "refused_item", Reason: r.FailureReason}
 }
 
-var errConnection = errors.New("class defender needs a connection of type entra in to:")
+var errConnection = errors.New("class defender needs a connection of type entra under to")
 
 func entraOf(env sdk.Env) (*entra.Connection, error) {
 	if env.Connection == nil {

@@ -80,7 +80,7 @@ func (c *cli) openApp(ctx context.Context, noWeb bool) (*app.App, *control.Clien
 		if !errors.As(err, &locked) {
 			return a, nil, err
 		}
-		if client, dialed := control.Dial(ctx, c.state); dialed == nil {
+		if client, dialErr := control.Dial(ctx, c.state); dialErr == nil {
 			return nil, client, err
 		}
 		if time.Now().After(end) {
@@ -95,6 +95,7 @@ func (c *cli) openApp(ctx context.Context, noWeb bool) (*app.App, *control.Clien
 // local calls methods in this process.
 type local struct{ methods control.Methods }
 
+// Call implements caller.
 func (l local) Call(ctx context.Context, name string, args, out any) error {
 	return l.methods.Call(ctx, name, args, out)
 }

@@ -53,13 +53,13 @@ func (c *cli) extractFile(name string, out io.Writer, seen map[finding]bool) err
 		return err
 	}
 	defer r.Close()
-	print := printFindingText
+	write := printFindingText
 	if c.json {
-		print = printFindingJSON
+		write = printFindingJSON
 	}
 	err = extract.Scan(r, extract.Options{}, func(m extract.Match) error {
 		f := finding{Text: m.Text, Line: m.Line, Col: m.Col}
-		id := finding{}
+		var id finding
 		if m.Refusal != nil {
 			f.Reason, f.Detail = string(m.Refusal.Reason), m.Refusal.Detail
 			id = finding{Text: m.Text, Reason: f.Reason}
@@ -71,7 +71,7 @@ func (c *cli) extractFile(name string, out io.Writer, seen map[finding]bool) err
 			return nil
 		}
 		seen[id] = true
-		return print(out, f)
+		return write(out, f)
 	})
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)

@@ -35,7 +35,7 @@ func table(w io.Writer, header string, rows func(row func(cells ...any))) {
 		}
 		fmt.Fprintln(tw, strings.Join(text, "\t"))
 	})
-	tw.Flush() // a failing stdout shows at the next write of the command
+	_ = tw.Flush() // a failing stdout shows at the next write of the command
 }
 
 // count writes n with thousands separators.

@@ -25,7 +25,7 @@ const socketMode = 0o660
 // maxPath is the longest path the kernel takes for a socket.
 const maxPath = 107
 
-// ErrNoProcess: nothing answers on the socket of this state directory.
+// ErrNoProcess says that nothing answers on the socket of this state directory.
 var ErrNoProcess = errors.New("no remeld process answers")
 
 // Path returns the socket of a state directory. A path the kernel would refuse is
@@ -79,7 +79,7 @@ func Serve(ctx context.Context, l net.Listener, m Methods) error {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		if srv.Shutdown(grace) != nil {
-			srv.Close()
+			_ = srv.Close() // what did not end in time is cut off
 		}
 	})
 	err := srv.Serve(l)

@@ -91,7 +91,7 @@ func correlationID(req *wire.Request) string {
 }
 
 // shared names are tenants in discovery only.
-var shared = []string{"common", "organizations", "consumers"} //nolint:misspell // the service's word
+var shared = []string{"common", "organizations", "consumers"}
 
 func (s *Service) openid(r Route, req *wire.Request) (wire.Reply, *failure) {
 	id := "{tenantid}"

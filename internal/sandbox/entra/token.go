@@ -103,9 +103,9 @@ func (t *tenant) client(form url.Values) (*app, *failure) {
 	a := t.apps[strings.ToLower(id)]
 	switch {
 	case a == nil:
-		return nil, fail(400, 700016, "unauthorized_client", "Application with identifier '%s' was not found in the directory '%s'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant.", clip(id), t.ID) //nolint:misspell // the service's word
+		return nil, fail(400, 700016, "unauthorized_client", "Application with identifier '%s' was not found in the directory '%s'. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You may have sent your authentication request to the wrong tenant.", clip(id), t.ID)
 	case a.Disabled:
-		return a, fail(401, 7000112, "unauthorized_client", "Application '%s'(%s) is disabled.", a.ID, a.Name) //nolint:misspell // the service's word
+		return a, fail(401, 7000112, "unauthorized_client", "Application '%s'(%s) is disabled.", a.ID, a.Name)
 	}
 	return a, nil
 }
