@@ -15,8 +15,8 @@ package indicator
 // Indicator is one canonical value of one kind. It is comparable; two spellings
 // of the same thing parse to equal Indicators.
 type Indicator struct {
-	Kind  Kind
-	Value string
+	Kind  Kind   `json:"kind"`
+	Value string `json:"value"`
 }
 
 // Record is an indicator with what is known about it.

@@ -1,6 +1,9 @@
 package indicator
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // names are the spellings of Kind.String, frozen like the numbers.
 var names = [...]string{
@@ -95,6 +98,20 @@ func foldName(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// MarshalText writes the kind by its name, so that JSON says "domain" and not a
+// number that only this package knows.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads what MarshalText writes.
+func (k *Kind) UnmarshalText(text []byte) error {
+	parsed, ok := ParseKind(string(text))
+	if !ok && string(text) != Unknown.String() {
+		return fmt.Errorf("no kind is called %q", text)
+	}
+	*k = parsed
+	return nil
 }
 
 // ParseKind reads a kind or family by its own name or by one that MISP, STIX,

@@ -36,6 +36,7 @@ type built struct {
 type target struct {
 	node   *config.Node
 	target sdk.Target
+	login  string // fingerprint of the connection
 }
 
 // feedNode is a feed before its table is there.
@@ -88,7 +89,7 @@ func (b *builder) targets(n *config.Node, out *built) error {
 		if err != nil {
 			return fmt.Errorf("node %s to %s: %w", n.Name, to, err)
 		}
-		out.targets = append(out.targets, target{n, made.(sdk.Target)})
+		out.targets = append(out.targets, target{n, made.(sdk.Target), b.cfg.Connections[to].Fingerprint})
 	}
 	return nil
 }
@@ -184,7 +185,7 @@ func (b *built) destinations(p *protection) []deliver.Destination {
 		d := deliver.Destination{
 			Node: n.Name, Target: t.target, MaxTLP: n.MaxTLP, Mode: mode(n.Mode),
 			Restore: n.OnDrift == "restore", RenewOnChange: n.Renew == "on_change",
-			Protect: p.at(t.target.Info().Connection), ConfigVersion: n.Fingerprint, Guards: limits(n.Guard),
+			Protect: p.at(t.target.Info().Connection), ConfigVersion: n.Fingerprint, Login: t.login, Guards: limits(n.Guard),
 			// No quiet time asked for is not the same as none given.
 			Delays:  deliver.Delays{Settle: max(n.Settle, time.Nanosecond), ListingAge: n.ListingAge, DriftEvery: n.DriftEvery},
 			Retired: i >= len(b.targets),

@@ -90,6 +90,9 @@ type Destination struct {
 	Delays  Delays
 	// ConfigVersion changes with everything that affects what the node sends.
 	ConfigVersion string
+	// Login changes with the content of the login, such as its secret: a destination
+	// that was stopped tries again.
+	Login string
 }
 
 // Conditions is where delivery says what needs a person; *condition.Set is one.

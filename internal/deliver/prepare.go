@@ -182,7 +182,7 @@ func (m *Manager) halt(ctx context.Context, s *site, kind, why, help string) err
 func (s *site) config() string {
 	v := ""
 	for _, d := range s.dests {
-		v += d.Node + "=" + d.ConfigVersion + ";"
+		v += d.Node + "=" + d.ConfigVersion + " " + d.Login + ";"
 	}
 	return v
 }

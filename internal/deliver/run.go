@@ -152,12 +152,21 @@ func (m *Manager) step(ctx context.Context, g *group, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	if overtaken(res) {
+		return nil // the next look plans anew
+	}
 	g.run.plannedOn, g.run.plannedAt = heads, now
 	if res.Partial() {
 		return fmt.Errorf("%d of %d changes are left: %s", res.Left, p.Changes(), strings.Join(res.Why, "; "))
 	}
 	g.run.failures = 0
 	return nil
+}
+
+// overtaken: somebody else applied between the plan and its apply, which found
+// nothing to do any more.
+func overtaken(res *Result) bool {
+	return res.Left == 0 && len(res.Why) == 0 && res.Calls == 0 && len(res.Skipped) > 0
 }
 
 // waits says whether a plan must wait for a person, and says so to people.

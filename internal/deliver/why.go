@@ -99,6 +99,10 @@ func (p *planner) explain(ctx context.Context, k int, d *Destination, i indicato
 	for _, r := range s.book.Rows {
 		s.relate(w, r, i)
 	}
+	if w.Wanted && w.Reason == "" {
+		w.Reason = frozenAs(w.Objects)
+		w.Text = w.Reason.Text()
+	}
 	for _, list := range []*[]Object{&w.Objects, &w.Covering, &w.Inside} {
 		slices.SortFunc(*list, func(a, b Object) int { return strings.Compare(a.Identity, b.Identity) })
 	}
@@ -106,6 +110,21 @@ func (p *planner) explain(ctx context.Context, k int, d *Destination, i indicato
 		w.Inside = w.Inside[:insideMost]
 	}
 	return w, nil
+}
+
+// frozenAs is why a wanted object is left as it is, "" if it is as it should be.
+func frozenAs(objects []Object) reason.Code {
+	for _, o := range objects {
+		switch {
+		case o.InDoubt:
+			return reason.InDoubt
+		case o.State == ledger.Missing.String() || o.State == ledger.Edited.String():
+			return reason.ChangedByHand
+		case o.State == ledger.Rejected.String():
+			return reason.Rejected
+		}
+	}
+	return ""
 }
 
 func (p *planner) cutText() string {

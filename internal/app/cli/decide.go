@@ -117,7 +117,13 @@ func (c *cli) pollCommand() *cobra.Command {
 			if err := c.call(cmd.Context(), "poll", app.PollArgs{Node: args[0]}, &r); err != nil {
 				return err
 			}
-			return c.show(r, func(w io.Writer) { printPoll(w, r) })
+			if err := c.show(r, func(w io.Writer) { printPoll(w, r) }); err != nil {
+				return err
+			}
+			if r.Verdict == engine.VerdictIncomplete {
+				return &exitError{code: exitPartial}
+			}
+			return nil
 		},
 	}
 }

@@ -95,8 +95,11 @@ func refused(r engine.PollReport) int {
 }
 
 func printPoll(w io.Writer, r engine.PollReport) {
-	fmt.Fprintf(w, "poll %s: %s, %s listed, %s new, %s changed, %s withdrawn, %s missing, took %s\n",
-		r.ID, r.Verdict, count(r.Listed), count(r.New), count(r.Changed), count(r.Withdrawn), count(r.Missing), r.Took.Round(time.Millisecond))
+	if r.Error != "" {
+		fmt.Fprintf(w, "not read to the end: %s\n", r.Error)
+	}
+	fmt.Fprintf(w, "%s, %s listed, %s new, %s changed, %s withdrawn, %s missing, took %s\n",
+		r.Verdict, count(r.Listed), count(r.New), count(r.Changed), count(r.Withdrawn), count(r.Missing), r.Took.Round(time.Millisecond))
 }
 
 func (c *cli) conditionsCommand() *cobra.Command {

@@ -28,7 +28,8 @@ func (c *cli) planCommand() *cobra.Command {
 		Long: `Compares what should be at a destination with the ledger and the tenant and shows the
 difference: totals by action, source and reason, then a sample. Sends nothing.
 
-Exit code 2 says that changes are pending, 0 that there are none.`,
+Exit code 2 says that changes are pending, 0 that there are none, 3 that none could be
+found because something is missing, such as a listing of the tenant.`,
 		Example: "  remeld plan defender\n  remeld plan defender --save   # then: remeld apply plan-…",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -43,8 +44,11 @@ Exit code 2 says that changes are pending, 0 that there are none.`,
 			if err := c.show(v, func(w io.Writer) { printPlan(w, v) }); err != nil {
 				return err
 			}
-			if v.Changes() > 0 {
+			switch {
+			case v.Changes() > 0:
 				return &exitError{code: exitChanges}
+			case len(v.Notes) > 0:
+				return &exitError{code: exitPartial}
 			}
 			return nil
 		},
