@@ -5,12 +5,14 @@ import (
 	"context"
 	"encoding/base64"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/internal/ipset"
 	"github.com/remeld/remeld/sdk"
 	"github.com/remeld/remeld/sdk/sdktest"
 )
@@ -77,6 +80,7 @@ func compareCase(t *testing.T, dir, name string, want []byte) {
 	node, query, _ := strings.Cut(name, "?")
 	src := readList(t, dir, node)
 	cfg := defaults()
+	cfg.Values = !bytes.Contains(want, []byte(`"value":null}`)) // a feed recorded without store_value
 	cfg.Icon, cfg.IconSmall = recordedIcon(t, want, "icon"), recordedIcon(t, want, "icon_small")
 	h := newHandler(t, node, cfg, src)
 	w := httptest.NewRecorder()
@@ -137,30 +141,76 @@ type listSource struct {
 	lines []string
 }
 
+// readList finds the list that a feed's name begins with, the longest that does:
+// IPv4HC, ipv4-low and IPv4 are all feeds of IPv4.lst. A folder with one list has
+// the feeds of that.
 func readList(t *testing.T, dir, node string) listSource {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.lst"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, base := range []string{node, strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(node, "HC"), "MC"), "LC")} {
-		for _, f := range files {
-			if !strings.EqualFold(strings.TrimSuffix(filepath.Base(f), ".lst"), base) {
-				continue
-			}
-			kind, ok := indicator.ParseKind(base)
-			if !ok {
-				t.Fatalf("%s names no kind", f)
-			}
-			raw, err := os.ReadFile(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return listSource{kind, strings.Split(strings.TrimSpace(string(raw)), "\n")}
+	base, path := "", ""
+	for _, f := range files {
+		name := strings.TrimSuffix(filepath.Base(f), ".lst")
+		if len(node) >= len(name) && strings.EqualFold(node[:len(name)], name) && len(name) > len(base) {
+			base, path = name, f
 		}
 	}
-	t.Fatalf("no .lst in %s for feed %s", dir, node)
-	return listSource{}
+	if path == "" && len(files) == 1 {
+		base, path = strings.TrimSuffix(filepath.Base(files[0]), ".lst"), files[0]
+	}
+	if path == "" {
+		t.Fatalf("no .lst in %s for feed %s", dir, node)
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := slices.DeleteFunc(strings.Split(strings.TrimPrefix(string(raw), "\ufeff"), "\n"), func(l string) bool {
+		l = strings.TrimSpace(l)
+		return l == "" || l[0] == '#'
+	})
+	return listSource{listKind(base, lines), lines}
+}
+
+// listKind is the kind that a list is named for, or else that of most of its lines.
+func listKind(name string, lines []string) indicator.Kind {
+	for end := len(name); end > 1; end-- {
+		if kind, ok := indicator.ParseKind(name[:end]); ok && kind != indicator.IP && kind != indicator.Hash {
+			return kind
+		}
+	}
+	count, most := map[indicator.Kind]int{}, indicator.Unknown
+	for _, l := range lines {
+		if i, err := indicator.Parse(indicator.Unknown, l); err == nil {
+			if count[i.Kind]++; count[i.Kind] > count[most] {
+				most = i.Kind
+			}
+		}
+	}
+	return most
+}
+
+// pieces cuts IPv4 lines as MineMeld's aggregator does: where two overlap, each
+// part is an entry of its own.
+func (s listSource) pieces() ([]string, error) {
+	live, claims := map[string]bool{}, ipset.NewClaims()
+	for n, line := range s.lines {
+		i, err := indicator.Parse(indicator.IPv4, line)
+		if err != nil {
+			return nil, err
+		}
+		from, to, _ := i.Addrs()
+		err = claims.Do(ipset.Change{Op: ipset.Insert, Claim: ipset.Claim{From: from, To: to, ID: uint32(n)}}, func(p ipset.Piece) {
+			live[p.From.String()+"-"+p.To.String()] = !p.Gone
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	maps.DeleteFunc(live, func(_ string, is bool) bool { return !is })
+	return slices.Collect(maps.Keys(live)), nil
 }
 
 func (listSource) Version() uint64 { return 1 }
@@ -170,17 +220,16 @@ func (s listSource) list(_ context.Context, payload payloadFunc) (*snapshot, err
 	a := &indicator.Attributes{
 		Confidence: indicator.Known(100), TLP: indicator.Red, Sources: []string{"localdb"}, FirstSeen: at, LastSeen: at,
 	}
-	out, seen := &snapshot{}, map[string]bool{}
-	for _, line := range s.lines {
-		line = strings.TrimSpace(line)
-		if i, err := indicator.Parse(s.kind, line); err == nil && (i.Value == line || s.kind.In(indicator.IP)) {
-			text, err := appendText(nil, i.AppendKey(nil))
-			if err != nil {
-				return nil, err
-			}
-			line = string(text)
+	out, seen, lines := &snapshot{}, map[string]bool{}, s.lines
+	if s.kind == indicator.IPv4 {
+		var err error
+		if lines, err = s.pieces(); err != nil {
+			return nil, err
 		}
-		if line == "" || seen[line] {
+	}
+	for _, line := range lines {
+		line = strings.TrimSpace(line)
+		if seen[line] {
 			continue
 		}
 		seen[line] = true

@@ -39,7 +39,7 @@ func csvText(v any) string {
 		}
 		return "False"
 	case float64:
-		s := strconv.FormatFloat(v, 'g', -1, 64)
+		s := strconv.FormatFloat(v, floatForm(v), -1, 64)
 		if strings.Trim(s, "-0123456789") == "" {
 			s += ".0"
 		}

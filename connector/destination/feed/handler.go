@@ -291,5 +291,5 @@ func readForm(r *http.Request) (url.Values, error) {
 	if len(raw) > maxForm {
 		return nil, errors.New("the form is too large")
 	}
-	return url.ParseQuery(string(raw))
+	return parseForm(string(raw)), nil
 }

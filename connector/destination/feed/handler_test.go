@@ -126,7 +126,7 @@ func TestAnswers(t *testing.T) {
 	hosts := newTable(indicator.Domain, "b.example.com", "my-host.example.com")
 	hosts.rows[0].Attrs = &indicator.Attributes{
 		Confidence: indicator.Known(5), TLP: indicator.AmberStrict, Sources: []string{"x/y", `q"`}, Tags: []string{"a", "b,c"},
-		Extra: map[string]any{"direction": "outbound", "ratio": 1.0, "seen": true, "bc_category": []string{"one", "two"}},
+		Extra: map[string]any{"direction": "outbound", "ratio": 1234567.5, "seen": true, "bc_category": []string{"one", "two"}},
 	}
 	ported := newTable(indicator.URL, "http://a.example.com:8080/X", "https://b.example.com/")
 	for _, c := range []struct {
@@ -145,10 +145,12 @@ func TestAnswers(t *testing.T) {
 		{ips, "v=csv&f=indicator|a&f=nothing&ubom=1&n=1", 200, "\xef\xbb\xbfa,nothing\r\n10.0.0.1-10.0.0.1,\r\n"},
 		{ips, "v=csv&f=no|such|a&f=indicator|a&n=1", 200, "a,a\r\n10.0.0.1-10.0.0.1,10.0.0.1-10.0.0.1\r\n"},
 		{hosts, "tr=1", 200, "b.example.com\nmy-host.example.com\n"},
-		{hosts, "v=csv&f=indicator&f=sources&f=ratio&f=seen&f=share_level&n=1", 200, "indicator,sources,ratio,seen,share_level\r\nb.example.com,\"x/y,q\"\"\",1.0,True,amber\r\n"},
+		{hosts, "v=csv&f=indicator&f=sources&f=ratio&f=seen&f=share_level&n=1", 200, "indicator,sources,ratio,seen,share_level\r\nb.example.com,\"x/y,q\"\"\",1234567.5,True,amber\r\n"},
 		{hosts, "v=csv&f=nothing&h=0&n=1", 200, "\"\"\r\n"},
-		{hosts, "v=json&n=1", 200, "[\n" + `{"indicator":"b.example.com","value":{"sources":["x\/y","q\""],"confidence":5,"type":"domain","share_level":"amber","bc_category":["one","two"],"direction":"outbound","ratio":1,"seen":true,"tags":["a","b,c"]}}` + "]\n"},
-		{hosts, "v=bluecoat&cd=rest", 200, "define category one\nb.example.com\nend\ndefine category two\nb.example.com\nend\ndefine category rest\nmy-host.example.com\nend\n"},
+		{hosts, "v=json&n=1", 200, "[\n" + `{"indicator":"b.example.com","value":{"sources":["x\/y","q\""],"confidence":5,"type":"domain","share_level":"amber","bc_category":["one","two"],"direction":"outbound","ratio":1234567.5,"seen":true,"tags":["a","b,c"]}}` + "]\n"},
+		{hosts, "v=bluecoat&cd=rest", 200, "define category two\nb.example.com\nend\ndefine category rest\nmy-host.example.com\nend\ndefine category one\nb.example.com\nend\n"},
+		{ported, "v=bluecoat&cd=a;b", 200, "define category a;b\na.example.com:8080/x\nb.example.com/\nend\n"},
+		{ported, "v=bluecoat&cd=100%", 200, "define category 100%\na.example.com:8080/x\nb.example.com/\nend\n"},
 		{ported, "v=panosurl", 200, "b.example.com/\n"},
 		{ported, "v=panosurl&sp", 200, "a.example.com/x\nb.example.com/\n"},
 		{hosts, "v=panosurl&nsl&n=1", 200, "b.example.com\n"},
@@ -162,6 +164,29 @@ func TestAnswers(t *testing.T) {
 	} {
 		if w := get(serve(t, c.table, nil), "/feeds/edl?"+strings.ReplaceAll(c.query, "|", "%7C")); w.Code != c.code || w.Body.String() != c.body {
 			t.Errorf("%s:\n%d %q\nwant\n%d %q", c.query, w.Code, w.Body, c.code, c.body)
+		}
+	}
+}
+
+// The wanted orders were printed by Python 2.7.
+func TestCategoriesAreInTheOrderOfAPython2Dict(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{"one two rest", "two rest one"},
+		{"malicious phishing Custom+List x1 x2", "phishing x2 x1 malicious Custom+List"},
+		{"café zz Social+Networking Adult IT News/Media a", "a IT Adult zz café Social+Networking News/Media"},
+		{"c0 c1 c2 c3 c4 c5 c6 c7 c8 c9 c10 c11 c12 c13 c14 c15 c16 c17 c18 c19 c20 c21 c22 c23 c24 c25 c26 c27 c28 c29 c30 c31 c32 c33 c34 c35 c36 c37 c38 c39",
+			"c36 c37 c19 c18 c39 c38 c13 c12 c11 c10 c17 c16 c15 c14 c35 c9 c8 c34 c3 c2 c1 c0 c7 c6 c5 c4 c22 c23 c20 c21 c26 c27 c24 c25 c31 c28 c29 c30 c33 c32"},
+	} {
+		plus := strings.NewReplacer("+", " ")
+		var in, want []string
+		for _, w := range strings.Fields(c.in) {
+			in = append(in, plus.Replace(w))
+		}
+		for _, w := range strings.Fields(c.want) {
+			want = append(want, plus.Replace(w))
+		}
+		if got := dictOrder(in); !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

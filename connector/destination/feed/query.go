@@ -176,7 +176,7 @@ func parseInt(s string) (int, bool) {
 
 // values collects the parameters of a request: the query first, then a form body.
 func values(r *http.Request) (url.Values, error) {
-	v := r.URL.Query()
+	v := parseForm(r.URL.RawQuery)
 	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	if r.Body == nil || !strings.EqualFold(strings.TrimSpace(kind), "application/x-www-form-urlencoded") {
 		return v, nil
@@ -189,4 +189,38 @@ func values(r *http.Request) (url.Values, error) {
 		v[name] = append(v[name], all...)
 	}
 	return v, nil
+}
+
+// parseForm reads parameters as MineMeld's server does: only & separates them, and
+// what is no escape stands for itself. The standard library drops a parameter with
+// a semicolon or a bad escape in it.
+func parseForm(text string) url.Values {
+	v := url.Values{}
+	for pair := range strings.SplitSeq(text, "&") {
+		if pair != "" {
+			name, value, _ := strings.Cut(pair, "=")
+			name = unescape(name)
+			v[name] = append(v[name], unescape(value))
+		}
+	}
+	return v
+}
+
+func unescape(s string) string {
+	s = strings.ReplaceAll(s, "+", " ")
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b = append(b, byte(n))
+				i += 2
+				continue
+			}
+		}
+		b = append(b, s[i])
+	}
+	return string(b)
 }

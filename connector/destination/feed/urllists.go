@@ -2,10 +2,7 @@ package feed
 
 import (
 	"bytes"
-	"encoding/binary"
 	"regexp"
-
-	"github.com/remeld/remeld/indicator"
 )
 
 // mixedToken is a part of a URL that has a * beside other text: firewalls take the
@@ -91,57 +88,4 @@ func wildParts(u []byte) []byte {
 		return u
 	}
 	return mixedToken.ReplaceAllLiteral(u, []byte("*"))
-}
-
-// bluecoatPayload keeps the categories an indicator names itself, each behind its
-// length.
-func bluecoatPayload(q *query) payloadFunc {
-	return func(dst []byte, kind indicator.Kind, a *indicator.Attributes) []byte {
-		var names []string
-		switch v := attribute(kind, a, q.category).(type) {
-		case string:
-			names = []string{v}
-		case []string:
-			names = v
-		}
-		for _, n := range names {
-			dst = append(binary.AppendUvarint(dst, uint64(len(n))), n...)
-		}
-		return dst
-	}
-}
-
-// writeBluecoat writes entries by category, categories in the order in which they
-// first appear.
-func writeBluecoat(r *render, entries []entry) error {
-	var order []string
-	members := map[string][][]byte{}
-	add := func(category string, u []byte) {
-		if _, ok := members[category]; !ok {
-			order = append(order, category)
-		}
-		members[category] = append(members[category], u)
-	}
-	for i := range entries {
-		text, own := r.l.bytes(&entries[i])
-		u := bytes.Clone(wildParts(r.schemeless(text)))
-		if len(own) == 0 {
-			for _, c := range r.q.defaults {
-				add(c, u)
-			}
-		}
-		for len(own) > 0 {
-			n, used := binary.Uvarint(own)
-			add(string(own[used:used+int(n)]), u)
-			own = own[used+int(n):]
-		}
-	}
-	for _, c := range order {
-		_, _ = r.w.WriteString("define category " + c + "\n")
-		for _, u := range members[c] {
-			r.line(u)
-		}
-		_, _ = r.w.WriteString("end\n")
-	}
-	return nil
 }

@@ -3,6 +3,7 @@ package feed
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -119,10 +120,19 @@ func appendJSONValue(dst []byte, v any) []byte {
 	case bool:
 		return strconv.AppendBool(dst, v)
 	case float64:
-		return strconv.AppendFloat(dst, v, 'g', -1, 64)
+		return strconv.AppendFloat(dst, v, floatForm(v), -1, 64)
 	default:
 		return fmt.Append(dst, v)
 	}
+}
+
+// floatForm is plain digits between the limits from which on Python writes an
+// exponent.
+func floatForm(f float64) byte {
+	if a := math.Abs(f); a >= 1e16 || a != 0 && a < 1e-4 {
+		return 'e'
+	}
+	return 'f'
 }
 
 const lowerHex = "0123456789abcdef"
