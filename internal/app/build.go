@@ -36,7 +36,11 @@ type built struct {
 type target struct {
 	node   *config.Node
 	target sdk.Target
+<<<<<<< HEAD
+	login  string // changes with the content of the connection
+=======
 	login  string // fingerprint of the connection
+>>>>>>> d77814125d0ddcea0460414e48ab84ae2614bc17
 }
 
 // feedNode is a feed before its table is there.
@@ -89,7 +93,11 @@ func (b *builder) targets(n *config.Node, out *built) error {
 		if err != nil {
 			return fmt.Errorf("node %s to %s: %w", n.Name, to, err)
 		}
+<<<<<<< HEAD
+		out.targets = append(out.targets, target{n, made.(sdk.Target), b.content(to)})
+=======
 		out.targets = append(out.targets, target{n, made.(sdk.Target), b.cfg.Connections[to].Fingerprint})
+>>>>>>> d77814125d0ddcea0460414e48ab84ae2614bc17
 	}
 	return nil
 }
@@ -170,11 +178,19 @@ func tlpCeiling(most indicator.TLP) (engine.Keep, error) {
 func (b *builder) login(n *config.Node) string {
 	var s string
 	for _, name := range append([]string{n.Connection}, n.To...) {
-		if c := b.cfg.Connections[name]; c != nil {
-			s += c.Fingerprint + " "
+		if f := b.content(name); f != "" {
+			s += f + " "
 		}
 	}
 	return s
+}
+
+// content changes with the content of a login.
+func (b *builder) content(connection string) string {
+	if c := b.cfg.Connections[connection]; c != nil {
+		return c.Fingerprint
+	}
+	return ""
 }
 
 // destinations are the targets as delivery takes them.

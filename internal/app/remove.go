@@ -3,13 +3,14 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/remeld/remeld/internal/condition"
 )
 
 // removed are the targets of old that next does not have: a node that went, or one
-// that was turned to another tenant. Another login of the same tenant is the same
-// destination.
+// that was turned to another tenant, or one that went earlier and still has rows to
+// withdraw. Another login of the same tenant is the same destination.
 func removed(old, next *built) []target {
 	type key struct{ node, domain string }
 	stays := map[key]bool{}
@@ -17,7 +18,7 @@ func removed(old, next *built) []target {
 		stays[key{t.node.Name, t.target.Info().Domain}] = true
 	}
 	var gone []target
-	for _, t := range old.targets {
+	for _, t := range slices.Concat(old.targets, old.retired) {
 		if !stays[key{t.node.Name, t.target.Info().Domain}] {
 			gone = append(gone, t)
 		}
@@ -42,7 +43,7 @@ func (a *App) retire(ctx context.Context, next *built) ([]target, error) {
 			return nil, err
 		}
 		switch {
-		case live == 0:
+		case live == 0 || renamed(old, next, t):
 		case t.node.OnRemove == "withdraw":
 			retired = append(retired, t)
 		case t.node.OnRemove == "":
@@ -52,6 +53,17 @@ func (a *App) retire(ctx context.Context, next *built) ([]target, error) {
 		}
 	}
 	return retired, nil
+}
+
+// renamed: the tenant has a node now that it did not have. It takes the ledger over,
+// which belongs to the tenant and not to a name (SEMANTICS D1).
+func renamed(old, next *built, gone target) bool {
+	domain := gone.target.Info().Domain
+	return slices.ContainsFunc(next.targets, func(t target) bool {
+		return t.target.Info().Domain == domain && !slices.ContainsFunc(old.targets, func(o target) bool {
+			return o.node.Name == t.node.Name && o.target.Info().Domain == domain
+		})
+	})
 }
 
 func shared(b *built, domain string) bool {

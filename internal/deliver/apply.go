@@ -310,12 +310,8 @@ func (a *applier) chunks(op sdk.OpName, items []*Item) []*chunk {
 
 // send makes the calls for items, in order.
 func (a *applier) send(ctx context.Context, op sdk.OpName, items []*Item) error {
-	for _, c := range a.chunks(op, items) {
-		if _, err := a.sendChunk(ctx, c); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := a.accepted(ctx, op, items)
+	return err
 }
 
 // sendChunk checks every item once more, sends what is left and returns the

@@ -237,3 +237,46 @@ func TestD8_ForeignGrowthDeletesNothingOfOurs(t *testing.T) {
 		t.Errorf("%v", res.Counts)
 	}
 }
+
+// A service that takes deletions and no creations must not empty a full tenant, one
+// replacement after the other.
+func TestD14_FailingCreationsAtFullBudgetCostOneObject(t *testing.T) {
+	failures := map[string]func(r *rig){
+		"no answer": func(r *rig) {
+			r.tenant.fault = func(_ int, op sdk.OpName, _ string) error {
+				if op == sdk.OpUpsert {
+					return &sdk.Error{Failure: sdk.Unavailable, Message: "500"}
+				}
+				return nil
+			}
+		},
+		"refused items": func(r *rig) { r.tenant.badItem = func(string) string { return "action not allowed here" } },
+		"throttled": func(r *rig) {
+			r.tenant.fault = func(_ int, op sdk.OpName, _ string) error {
+				if op == sdk.OpUpsert {
+					return &sdk.Error{Failure: sdk.Throttled, Message: "429"}
+				}
+				return nil
+			}
+		},
+	}
+	for what, fail := range failures {
+		t.Run(what, func(t *testing.T) {
+			r := newRig(t, 30)
+			r.wantMany(30)
+			r.dests[0].Target = r.tenant.door("app", "Audit")
+			r.configure()
+			r.sync()
+			r.dests[0].Target = r.tenant.door("app", "Block")
+			r.configure()
+			fail(r)
+			for range 5 {
+				r.sync()
+				r.clock.Advance(10 * time.Minute)
+			}
+			if n := len(r.tenant.live()); n < 29 {
+				t.Errorf("%d of 30 objects are left", n)
+			}
+		})
+	}
+}

@@ -317,3 +317,21 @@ func TestD12_EmergenciesFirstThenRenewalsByDeadline(t *testing.T) {
 		t.Errorf("order %v, want %v", order, want)
 	}
 }
+
+func TestD12_AnotherSecretLiftsTheStopAndKeepsThePlan(t *testing.T) {
+	r := newRig(t, 100)
+	r.wantMany(3)
+	p := r.plan()
+	r.tenant.fault = func(int, sdk.OpName, string) error { return &sdk.Error{Failure: sdk.Unauthorized, Message: "no"} }
+	r.sync()
+	if !r.condition("secret_refused") {
+		t.Fatal("no condition")
+	}
+	r.tenant.fault = nil
+	r.dests[0].Login = "another"
+	r.configure()
+	r.apply(p)
+	if len(r.tenant.live()) != 3 || r.condition("secret_refused") {
+		t.Errorf("%d live, conditions %v", len(r.tenant.live()), r.conds.List())
+	}
+}

@@ -178,7 +178,7 @@ func (m *Manager) halt(ctx context.Context, s *site, kind, why, help string) err
 	return &StoppedError{Domain: s.domain, Kind: kind, Why: why}
 }
 
-// config is the version of everything aimed at the domain.
+// config is the version of everything aimed at the domain, logins included.
 func (s *site) config() string {
 	v := ""
 	for _, d := range s.dests {

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"maps"
 
 	"github.com/remeld/remeld/internal/deliver/guard"
 	"github.com/remeld/remeld/internal/deliver/ledger"
@@ -62,7 +63,8 @@ const pairsAtFull = 20
 
 // replace makes the new object first where a slot is free, and deletes the old one
 // once the new one is there. At a full budget it deletes a few and creates them at
-// once.
+// once: one alone at first, and no further ones after a creation that failed, so
+// that a service that takes deletions and no creations costs one object and not all.
 func (a *applier) replace(ctx context.Context, items []*Item) error {
 	remove := map[string]*Item{}
 	var creates []*Item
@@ -73,28 +75,57 @@ func (a *applier) replace(ctx context.Context, items []*Item) error {
 			creates = append(creates, it)
 		}
 	}
+	proven := false // a replacement that deleted first was followed by its creation
 	for len(creates) > 0 {
 		s := a.by[creates[0].Domain]
 		room := a.room(false)
-		n := min(pairsAtFull, len(creates))
+		n := 1
+		if proven {
+			n = pairsAtFull
+		}
 		first, then := sdk.OpDelete, sdk.OpUpsert
-		if room != 0 {
+		switch {
+		case room != 0:
 			first, then = sdk.OpUpsert, sdk.OpDelete
 			if n = len(creates); room > 0 {
 				n = min(room, n)
 			}
 			n = min(n, max(s.info.Ops[sdk.OpUpsert].Batch, 1))
+		case a.unanswered():
+			a.why("replacements at a full budget wait until the calls in doubt are resolved: nothing is deleted whose successor may not come")
+			return nil
 		}
+		n = min(n, len(creates))
 		batch := creates[:n]
 		creates = creates[n:]
-		if err := a.halves(ctx, batch, remove, first, then); err != nil {
+		made, err := a.halves(ctx, batch, remove, first, then)
+		if err != nil {
 			return err
+		}
+		if first == sdk.OpDelete {
+			if proven = made == n; !proven {
+				a.why("a replacement at a full budget was not made whole, so no further old object is deleted for one; the next plan goes on")
+				return nil
+			}
 		}
 	}
 	return nil
 }
 
-func (a *applier) halves(ctx context.Context, creates []*Item, remove map[string]*Item, first, then sdk.OpName) error {
+// unanswered: a call of the group is in doubt. Its slots are taken, so a tenant
+// looks full, and the service may be in trouble.
+func (a *applier) unanswered() bool {
+	for _, s := range a.sites {
+		if len(s.book.Open) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// halves makes the first halves of replacements and, of those that were accepted, the
+// second ones; made is how many of these were.
+func (a *applier) halves(ctx context.Context, creates []*Item, remove map[string]*Item, first, then sdk.OpName) (made int, err error) {
 	side := func(op sdk.OpName, only map[string]bool) []*Item {
 		var out []*Item
 		for _, it := range creates {
@@ -108,17 +139,25 @@ func (a *applier) halves(ctx context.Context, creates []*Item, remove map[string
 		}
 		return out
 	}
-	accepted := map[string]bool{}
-	for _, c := range a.chunks(first, side(first, nil)) {
+	accepted, err := a.accepted(ctx, first, side(first, nil))
+	if err != nil {
+		return 0, err
+	}
+	done, err := a.accepted(ctx, then, side(then, accepted))
+	return len(done), err
+}
+
+// accepted makes the calls for items and returns the identities the service took.
+func (a *applier) accepted(ctx context.Context, op sdk.OpName, items []*Item) (map[string]bool, error) {
+	all := map[string]bool{}
+	for _, c := range a.chunks(op, items) {
 		ok, err := a.sendChunk(ctx, c)
 		if err != nil {
-			return err
+			return all, err
 		}
-		for id := range ok {
-			accepted[id] = true
-		}
+		maps.Copy(all, ok)
 	}
-	return a.send(ctx, then, side(then, accepted))
+	return all, nil
 }
 
 // counted adds what was done to the guards' window, in the same commit.

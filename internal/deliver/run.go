@@ -20,6 +20,7 @@ const planEvery = 10 * time.Minute
 
 // runState is what the loop remembers of a group between looks.
 type runState struct {
+	lookedAt  time.Time
 	heads     string    // upstream as last seen
 	changedAt time.Time // when it was last seen to change
 	plannedOn string    // the heads the last complete apply was planned on
@@ -85,6 +86,10 @@ func (m *Manager) due(ctx context.Context, g *group, now time.Time) (bool, error
 		return false, err
 	}
 	r := &g.run
+	if r.lookedAt.After(now) { // the clock was set back: what was noted is from a time to come
+		*r = runState{}
+	}
+	r.lookedAt = now
 	if heads != r.heads {
 		r.heads, r.changedAt = heads, now
 	}

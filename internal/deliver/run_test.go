@@ -137,3 +137,24 @@ func TestD18_LoopLooksForDrift(t *testing.T) {
 		}
 	})
 }
+
+// A clock that is set back leaves moments of a time to come in what the loop
+// remembers; it must not wait for them.
+func TestE16_LoopGoesOnAfterTheClockIsSetBack(t *testing.T) {
+	r := newRig(t, 100)
+	r.wantMany(3)
+	g := r.m.groupsSorted()[0]
+	ahead := r.clock.Now().Add(10 * 365 * day)
+	if _, err := r.m.due(t.Context(), g, ahead); err != nil {
+		t.Fatal(err)
+	}
+	r.m.backOff(g, ahead)
+	g.run.plannedOn, g.run.plannedAt = g.run.heads, ahead
+	now := r.clock.Now()
+	if _, err := r.m.due(t.Context(), g, now); err != nil {
+		t.Fatal(err)
+	}
+	if due, err := r.m.due(t.Context(), g, now.Add(2*time.Minute)); err != nil || !due {
+		t.Errorf("due %v, %v", due, err)
+	}
+}

@@ -87,9 +87,16 @@ type site struct {
 // top of the configuration.
 func (w *world) open(nodes string, more ...string) *site {
 	w.t.Helper()
+	s := w.prepare(nodes, more...)
+	s.start()
+	return s
+}
+
+// prepare is open without starting.
+func (w *world) prepare(nodes string, more ...string) *site {
+	w.t.Helper()
 	s := &site{world: w, dir: w.t.TempDir()}
 	s.write(nodes, more...)
-	s.start()
 	return s
 }
 
@@ -135,8 +142,7 @@ func (s *site) start() {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))
 	s.app, s.end, s.done = a, cancel, make(chan error, 1)
 	go func() { s.done <- a.Run(ctx) }()
-	s.sites = append(s.sites, s)
-	s.world.sites = s.sites
+	s.world.sites = append(s.world.sites, s)
 	s.resize()
 	s.settle()
 }

@@ -199,7 +199,9 @@ func (w *Window) Swaps(now time.Time) int {
 func (w *Window) Allow(a Allowance) { w.Allowed = append(w.Allowed, a) }
 
 func (w *Window) trim(now time.Time) {
-	w.Buckets = slices.DeleteFunc(w.Buckets, func(b bucket) bool { return now.Sub(b.Start) >= span })
+	// A bucket of a time to come is from before the clock was set back; counting on in
+	// it would never end.
+	w.Buckets = slices.DeleteFunc(w.Buckets, func(b bucket) bool { return now.Sub(b.Start) >= span || b.Start.After(now.Add(step)) })
 	w.Allowed = slices.DeleteFunc(w.Allowed, func(a Allowance) bool { return a.Left <= 0 || !now.Before(a.Until) })
 }
 

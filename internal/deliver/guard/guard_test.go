@@ -72,3 +72,13 @@ func TestE10_LiftedAlwaysNeedsApproval(t *testing.T) {
 		t.Errorf("stops %v", s)
 	}
 }
+
+func TestE16_CountsOfATimeToComeDoNotStay(t *testing.T) {
+	w := &Window{}
+	del := Key{Class: Delete}
+	live := Live{"": 1000}
+	w.Done(t0.Add(10*365*24*time.Hour), Counts{del: 900}, live) // before the clock was set back
+	if s := w.Judge(t0, Defaults(), Counts{del: 100}, live); len(s) != 0 {
+		t.Errorf("stops %v", s)
+	}
+}

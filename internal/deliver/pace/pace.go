@@ -102,7 +102,10 @@ func (l *Log) window(key string) *window {
 	return w
 }
 
+// trim forgets calls that no window reaches back to. Calls of a time to come are from
+// before the clock was set back, and would hold everything up until then.
 func (w *window) trim(now time.Time) {
+	w.calls = slices.DeleteFunc(w.calls, func(at time.Time) bool { return at.After(now.Add(margin)) })
 	old := 0
 	for old < len(w.calls) && now.Sub(w.calls[old]) > time.Hour+margin {
 		old++

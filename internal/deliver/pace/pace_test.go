@@ -57,3 +57,13 @@ func TestD12_RecordAndBlockHoldBack(t *testing.T) {
 		t.Errorf("err %v", err)
 	}
 }
+
+func TestE16_CallsOfATimeToComeHoldNothingUp(t *testing.T) {
+	clock := sdktest.NewClock(time.Time{})
+	l := New(clock)
+	start := clock.Now()
+	l.Record("k", start.Add(10*365*24*time.Hour)) // made before the clock was set back
+	if at, err := l.Wait(t.Context(), sdk.Op{PerMinute: 1, RateKey: "k"}); err != nil || !at.Equal(start) {
+		t.Errorf("counted at +%s, %v", at.Sub(start), err)
+	}
+}

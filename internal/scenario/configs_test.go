@@ -1,0 +1,146 @@
+package scenario
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/remeld/remeld/internal/app"
+	"github.com/remeld/remeld/internal/sandbox"
+)
+
+func target(onRemove string) string {
+	return feedNode + `
+  defender: {class: defender, inputs: [feed], to: [contoso], mode: auto, settle: 2s` + onRemove + `, config: {action: block}}
+`
+}
+
+// A destination with live rows is taken out by word only: refused without one,
+// withdrawn or kept with it.
+func TestD1_DestinationTakenOut(t *testing.T) {
+	for _, word := range []string{"", "withdraw", "keep"} {
+		t.Run("on_remove "+word, func(t *testing.T) {
+			w := newWorld(t)
+			w.feed("feed", hosts(0, 300, 80)...)
+			on := ""
+			if word != "" {
+				on = ", on_remove: " + word
+			}
+			s := w.open(target(on))
+			w.has(300)
+			s.write(feedNode + "\n")
+			_, err := s.commit(app.CommitArgs{By: "alice"})
+			switch word {
+			case "":
+				if err == nil || !strings.Contains(err.Error(), "on_remove") {
+					t.Errorf("taken out with live rows: %v", err)
+				}
+				s.quiet()
+				return
+			case "keep":
+				s.leap(3*time.Hour, time.Minute)
+				if n := len(w.rows()); err != nil || n != 300 || s.condition("orphan_rows") == nil {
+					t.Errorf("%d rows, %v; %s", n, err, s.conditions())
+				}
+				// It takes its ledger over when it comes back, under whatever name.
+				s.write(strings.Replace(target(""), "  defender:", "  renamed:", 1))
+				if _, err := s.commit(app.CommitArgs{By: "alice"}); err != nil {
+					t.Fatal(err)
+				}
+				s.leap(time.Hour, time.Minute)
+				if n := len(w.rows()); n != 300 || len(w.deleted()) > 0 || len(w.effects("updated")) > 0 {
+					t.Errorf("%d rows, %d deleted, %d updated; %s", n, len(w.deleted()), len(w.effects("updated")), s.conditions())
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.until("the rows are withdrawn or a guard asks", func() bool { return len(w.rows()) == 0 || s.condition("guard_stop") != nil })
+			if stop := s.condition("guard_stop"); stop != nil {
+				s.approve(stop.ID)
+			}
+			w.has(0)
+		})
+	}
+}
+
+// A restart in the middle of a withdrawal by on_remove goes on with it, or says what
+// it leaves.
+func TestD1_DestinationTakenOutAndRestart(t *testing.T) {
+	w := newWorld(t)
+	w.feed("feed", hosts(0, 300, 80)...)
+	s := w.open(target(", on_remove: withdraw"))
+	w.has(300)
+	end := w.fault(sandbox.Rule{Op: "batchdelete", Action: sandbox.Action{Status: 503}})
+	s.write(feedNode + "\n")
+	if _, err := s.commit(app.CommitArgs{By: "alice"}); err != nil {
+		t.Fatal(err)
+	}
+	s.advance(5 * time.Minute)
+	s.stop()
+	end()
+	s.start()
+	s.leap(time.Hour, time.Minute)
+	if n := len(w.rows()); n > 0 && s.condition("orphan_rows") == nil && s.condition("guard_stop") == nil {
+		t.Errorf("%d rows are left and nothing says so: %s", n, s.conditions())
+	}
+}
+
+// A rotated secret is one file; no node is touched, and nothing is written again.
+func TestD12_SecretRotated(t *testing.T) {
+	w := newWorld(t)
+	w.feed("feed", hosts(0, 20, 80)...)
+	s := w.open(oneFeed)
+	w.has(20)
+	tenants := w.sb.Tenants()
+	tenants[0].Apps[0].Secrets = []sandbox.Secret{{Value: "another-fake-secret"}}
+	if err := w.sb.SetTenant(tenants[0]); err != nil {
+		t.Fatal(err)
+	}
+	s.stop() // the token it holds would go on for its life
+	s.start()
+	w.feed("feed", hosts(0, 25, 80)...)
+	s.until("the refused secret is told", func() bool { return s.condition("secret_refused") != nil })
+	if c := s.condition("secret_refused"); strings.Contains(c.Message+c.Help, "not-a-real-secret") {
+		t.Error("the condition shows the secret")
+	}
+	s.file(secretFile, "another-fake-secret")
+	s.commitReload()
+	w.has(25)
+	if s.condition("secret_refused") != nil {
+		t.Errorf("the condition stays: %s", s.conditions())
+	}
+	if n := len(w.effects("updated")); n > 0 {
+		t.Errorf("%d rows were written again", n)
+	}
+	s.quiet()
+}
+
+// commitReload reads the configuration again, as a person's commit does.
+func (s *site) commitReload() {
+	s.t.Helper()
+	if _, err := s.commit(app.CommitArgs{By: "alice"}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// A renamed destination takes the ledger of its tenant over: nothing is written.
+func TestD1_DestinationRenamed(t *testing.T) {
+	w := newWorld(t)
+	w.feed("feed", hosts(0, 300, 80)...)
+	s := w.open(target(""))
+	w.has(300)
+	before := w.writes()
+	s.write(strings.Replace(target(""), "  defender:", "  blocking:", 1))
+	if _, err := s.commit(app.CommitArgs{By: "alice"}); err != nil {
+		t.Fatal(err)
+	}
+	s.leap(time.Hour, time.Minute)
+	if n := w.writes() - before; n > 0 || len(w.rows()) != 300 {
+		t.Errorf("%d calls, %d rows; %s", n, len(w.rows()), s.conditions())
+	}
+	w.feed("feed", hosts(0, 290, 80)...)
+	w.has(290)
+	s.quiet()
+}
