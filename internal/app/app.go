@@ -164,10 +164,34 @@ func (a *App) watch(ctx context.Context) error {
 			continue
 		}
 		seen = now
-		if _, err := a.Commit(ctx, CommitArgs{By: "edited file"}); err != nil {
+		if err := a.commitEdited(ctx); err != nil {
 			a.log.Error("the edited configuration is not in force", "err", err)
 		}
 	}
+}
+
+// commitEdited commits a configuration that was edited while the process runs. One
+// that takes live rows away waits for a person, who can look at it before and let
+// exactly those pass the guards (SEMANTICS E11).
+func (a *App) commitEdited(ctx context.Context) error {
+	v, err := a.Commit(ctx, CommitArgs{Preview: true})
+	if err != nil {
+		return err
+	}
+	live := 0
+	for _, bySource := range v.Withdrawals {
+		for _, n := range bySource {
+			live += n
+		}
+	}
+	if live == 0 {
+		_, err = a.Commit(ctx, CommitArgs{By: "edited file"})
+		return err
+	}
+	return a.conditions.Raise(ctx, condition.Condition{
+		Kind: "commit_waiting", Message: fmt.Sprintf("the edited configuration is not in force yet: it would withdraw %d live rows that only removed or replaced nodes speak for", live),
+		Help: "look at remeld commit --preview, then remeld commit --approve " + v.ID + ", or undo the edit",
+	})
 }
 
 // followLists hands delivery the protected lists when one of them changed.

@@ -183,7 +183,7 @@ func (a *App) Commit(ctx context.Context, args CommitArgs) (CommitView, error) {
 	}
 	v.Committed = true
 	a.log.Info("configuration committed", "version", cfg.Version, "by", args.By)
-	return v, a.conditions.Clear(ctx, "", "config_refused")
+	return v, errors.Join(a.conditions.Clear(ctx, "", "config_refused"), a.conditions.Clear(ctx, "", "commit_waiting"))
 }
 
 func (a *App) raiseConfig(ctx context.Context, err error) error {
