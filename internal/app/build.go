@@ -36,11 +36,7 @@ type built struct {
 type target struct {
 	node   *config.Node
 	target sdk.Target
-<<<<<<< HEAD
 	login  string // changes with the content of the connection
-=======
-	login  string // fingerprint of the connection
->>>>>>> d77814125d0ddcea0460414e48ab84ae2614bc17
 }
 
 // feedNode is a feed before its table is there.
@@ -93,11 +89,7 @@ func (b *builder) targets(n *config.Node, out *built) error {
 		if err != nil {
 			return fmt.Errorf("node %s to %s: %w", n.Name, to, err)
 		}
-<<<<<<< HEAD
 		out.targets = append(out.targets, target{n, made.(sdk.Target), b.content(to)})
-=======
-		out.targets = append(out.targets, target{n, made.(sdk.Target), b.cfg.Connections[to].Fingerprint})
->>>>>>> d77814125d0ddcea0460414e48ab84ae2614bc17
 	}
 	return nil
 }

@@ -90,13 +90,8 @@ type Destination struct {
 	Delays  Delays
 	// ConfigVersion changes with everything that affects what the node sends.
 	ConfigVersion string
-<<<<<<< HEAD
 	// Login changes with the content of the connection: another secret is a reason to
 	// try a stopped destination again, and none to refuse a plan.
-=======
-	// Login changes with the content of the login, such as its secret: a destination
-	// that was stopped tries again.
->>>>>>> d77814125d0ddcea0460414e48ab84ae2614bc17
 	Login string
 }
 
