@@ -27,14 +27,17 @@ func (c *cli) extractCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "extract FILE|-…",
 		Short: "Find the indicators in any text, CSV or JSON",
-		Long: `Finds addresses, networks, domains, URLs, e-mail addresses and hashes in any text,
-defanged ones included, and prints each once: kind, canonical value and the line it
+		Long: `Finds addresses, networks, domains, URLs, e-mail addresses, hashes (ssdeep among them)
+and AS numbers in any text, defanged ones included, and prints each once: kind, canonical value and the line it
 first stands in. What looks like an indicator and is none is printed as "refused" with
 the reason. With --json, one JSON object a line.`,
 		Example: `  remeld extract report.txt
   pdftotext report.pdf - | remeld extract --json - | jq -r 'select(.kind=="domain").value'`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, files []string) error {
+			if err := stdinOnce(files); err != nil {
+				return err
+			}
 			out := bufio.NewWriterSize(c.out, 1<<16)
 			seen := map[finding]bool{}
 			for _, name := range files {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -36,11 +37,13 @@ func (c *cli) ipCommand() *cobra.Command {
 		Use:   "ip",
 		Short: "Set algebra on lists of addresses, CIDRs and ranges",
 		Long: `Set algebra on lists of IPv4 and IPv6 addresses, CIDRs and ranges (a-b), one a line,
-comments after # or ;. FILE - is standard input. Lines that are none of these are
+comments after # or ;. FILE - is standard input, which can be named once. Lines that are none of these are
 counted on standard error and otherwise passed over.`,
 		Example: `  remeld ip collapse drop.txt edrop.txt
   remeld ip except all.txt ours.txt --ranges
   curl -s https://feeds.example/list.txt | remeld ip collapse`,
+		Args: cobra.NoArgs, // a misspelt operation is an error
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	ranges := root.PersistentFlags().Bool("ranges", false, "print first-last instead of CIDRs")
 	for _, op := range setOps {
@@ -55,6 +58,9 @@ counted on standard error and otherwise passed over.`,
 func (c *cli) runSetOp(op setOp, files []string, ranges bool) error {
 	if len(files) == 0 {
 		files = []string{"-"}
+	}
+	if err := stdinOnce(files); err != nil {
+		return err
 	}
 	sets := make([]*ipset.Set, len(files))
 	for i, name := range files {
@@ -84,7 +90,7 @@ func (c *cli) readSet(name string) (*ipset.Set, error) {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	if refused > 0 {
-		fmt.Fprintf(c.err, "remeld: %s: %s lines are no addresses, the first is line %d: %s\n", name, count(refused), first.Line, first.Error())
+		fmt.Fprintf(c.err, "remeld: %s: %s lines are no addresses, the first is %s\n", name, count(refused), first.Error())
 	}
 	return set, nil
 }
@@ -124,6 +130,15 @@ func rangeText(from, to netip.Addr) string {
 		return from.String()
 	}
 	return from.String() + "-" + to.String()
+}
+
+// stdinOnce refuses a second -: it would read nothing, and an empty list is an answer.
+func stdinOnce(files []string) error {
+	first := slices.Index(files, "-")
+	if first >= 0 && slices.Contains(files[first+1:], "-") {
+		return errors.New("standard input (-) is named twice, and can be read once: save it to a file first")
+	}
+	return nil
 }
 
 // open opens a file named on the command line; - is standard input.
