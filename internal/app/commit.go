@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/remeld/remeld/internal/condition"
@@ -102,11 +103,34 @@ func (a *App) swap(ctx context.Context, cfg *config.Config) error {
 	if err := a.tellOrphans(ctx); err != nil {
 		return err
 	}
+	if err := a.forgetDomains(ctx, next); err != nil {
+		return err
+	}
 	return a.conditions.Retain(ctx, func(node string) bool {
 		_, isNode := cfg.Nodes[node]
 		_, isConn := cfg.Connections[node]
 		return isNode || isConn || node == ""
 	})
+}
+
+// forgetDomains ends what is told of tenants that no node is aimed at any more.
+func (a *App) forgetDomains(ctx context.Context, b *built) error {
+	aimed := map[string]bool{}
+	for _, t := range slices.Concat(b.targets, b.retired) {
+		aimed[t.target.Info().Domain] = true
+	}
+	for _, c := range a.conditions.List() {
+		switch c.Kind {
+		case "secret_refused", "role_missing", "destination_stopped":
+			if aimed[c.ID] {
+				continue
+			}
+			if err := a.conditions.ClearID(ctx, c.Node, c.Kind, c.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // protect hands delivery the destinations with the protected lists as they are.

@@ -161,8 +161,7 @@ func (p *polling) settle(ctx context.Context) error {
 		return p.unmodified(ctx)
 	case p.failed == nil && p.node.digest.equal(&p.digest) && p.node.info.Shape != sdk.Events && p.st.Poll.Frozen == nil && p.st.Missing == 0:
 		// The very items of the last accepted poll, in any order.
-		p.report.Listed = p.st.Poll.Last.Listed
-		p.report.Duplicates = p.st.Poll.Last.Duplicates
+		p.listedAsBefore()
 		p.accept = true
 		return p.finish(ctx, p.st.clone(), nil)
 	}
@@ -193,11 +192,21 @@ func (p *polling) settle(ctx context.Context) error {
 	return nil
 }
 
+// listedAsBefore reports what the last accepted body listed; a frozen or incomplete
+// poll in between listed something else.
+func (p *polling) listedAsBefore() {
+	if last := &p.st.Poll.Last; last.Verdict == VerdictAccepted {
+		p.report.Listed, p.report.Duplicates = last.Listed, last.Duplicates
+		return
+	}
+	p.report.Listed = p.st.Rows - p.st.Missing
+}
+
 // unmodified handles a poll without a body: complete, and what was missing is
 // missing once more.
 func (p *polling) unmodified(ctx context.Context) error {
 	p.accept = true
-	p.report.Listed = p.st.Poll.Last.Listed
+	p.listedAsBefore()
 	a := p.applier()
 	if p.st.Missing > 0 {
 		v, err := p.node.eng.Store.View()
