@@ -129,9 +129,15 @@ func place(header []string, name string, number int) (int, error) {
 		func(h string) bool { return h == name },
 		func(h string) bool { return strings.EqualFold(h, name) },
 	} {
-		if i := slices.IndexFunc(header, same); i >= 0 {
-			return i, nil
+		i := slices.IndexFunc(header, same)
+		if i < 0 {
+			continue
 		}
+		if again := slices.IndexFunc(header[i+1:], same); again >= 0 {
+			return 0, &sdk.Error{Failure: sdk.Permanent, Message: fmt.Sprintf(
+				"the CSV has two columns %q, number %d and number %d: say which by number in csv.columns and csv.fields", name, i+1, i+again+2)}
+		}
+		return i, nil
 	}
 	if n, err := strconv.Atoi(name); err == nil && n > 0 {
 		return n - 1, nil
@@ -140,21 +146,35 @@ func place(header []string, name string, number int) (int, error) {
 		"the CSV has no column %q; its header is %q: correct csv.columns and csv.fields, or the delimiter", name, clip(strings.Join(header, ", ")))}
 }
 
+// rows reads to the end of the body. A quote that is not closed where it should be
+// takes lines with it: what they list is not known, so the read is incomplete.
 func (c *csvReader) rows(ctx context.Context, rows *csv.Reader, bound *rowBound, l csvLayout, v *values) error {
+	var lost error
+	open := 0 // line of the last row, if its last field goes over the line's end
 	for n := 1; ; n++ {
 		bound.mark = rows.InputOffset()
 		row, err := rows.Read()
 		if err == io.EOF {
-			return nil
+			if open > 0 && bound.last != '"' {
+				lost = unclosed(open)
+			}
+			return lost
 		}
+		open = 0
 		var bad *csv.ParseError
 		switch {
 		case errors.As(err, &bad):
+			if bad.Line > bad.StartLine && lost == nil {
+				lost = unclosed(bad.StartLine)
+			}
 			v.refuse(bad.Line, &indicator.Refusal{Kind: v.kind, Reason: ReasonBadRow, Detail: bad.Err.Error()})
 		case err != nil:
 			return csvError(err)
 		default:
 			line, _ := rows.FieldPos(0)
+			if c.o.Lazy && strings.Contains(row[len(row)-1], "\n") {
+				open = line
+			}
 			if err := c.row(v, l, line, row); err != nil {
 				return err
 			}
@@ -165,6 +185,11 @@ func (c *csvReader) rows(ctx context.Context, rows *csv.Reader, bound *rowBound,
 			}
 		}
 	}
+}
+
+func unclosed(line int) error {
+	return &sdk.Error{Failure: sdk.Permanent, Message: fmt.Sprintf(
+		"the row at line %d has a quote that is not closed, and the lines it takes with it are lost: the read is incomplete; have the feed corrected, or set csv.quote to none", line)}
 }
 
 func (c *csvReader) row(v *values, l csvLayout, line int, row []string) error {

@@ -16,6 +16,7 @@ type rowBound struct {
 	r      io.Reader
 	handed int64
 	mark   int64 // offset at which the row being read began
+	last   byte  // the last one that ends no line
 }
 
 func (b *rowBound) Read(p []byte) (int, error) {
@@ -24,6 +25,9 @@ func (b *rowBound) Read(p []byte) (int, error) {
 	}
 	n, err := b.r.Read(p)
 	b.handed += int64(n)
+	if text := bytes.TrimRight(p[:n], "\r\n"); len(text) > 0 {
+		b.last = text[len(text)-1]
+	}
 	return n, err
 }
 

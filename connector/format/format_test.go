@@ -160,6 +160,39 @@ func TestCSVUnclosedQuoteIsBounded(t *testing.T) {
 	}
 }
 
+// A quote that is never closed hides rows: they are not gone from the feed.
+func TestE4_CSVRowsHiddenByAQuoteMakeTheReadIncomplete(t *testing.T) {
+	for name, tc := range map[string]struct {
+		lazy bool
+		body string
+		want string // "" = complete
+	}{
+		"to the end":           {false, "a.example.com,\"one\nb.example.com,two\n", "line 1"},
+		"to another quote":     {false, "z.example.com,0\na.example.com,\"one\nb.example.com,\"two\"x\nc.example.com,3\n", "line 2"},
+		"lazy, to the end":     {true, "a.example.com,\"one\nb.example.com,two\n", "line 1"},
+		"a bad row of one":     {false, "a.example.com,\"o\"ne\nb.example.com,two\n", ""},
+		"a line end in quotes": {false, "a.example.com,\"one\ntwo\"\n", ""},
+		"lazy, in quotes":      {true, "a.example.com,\"one\ntwo\"\r\n", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := with(func(o *Options) {
+				o.CSV = &CSV{Columns: []Column{{Index: 1, Kind: "domain"}}, Lazy: tc.lazy}
+			})
+			_, err := parse(t, o, tc.body)
+			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestCSVTwoColumnsOfOneNameAreAnError(t *testing.T) {
+	o := with(func(o *Options) { o.CSV = &CSV{Columns: []Column{{Name: "host", Kind: "domain"}}} })
+	if _, err := parse(t, o, "n,Host,host,HOST,host\n1,a.example.com,b.example.com\n"); err == nil || !strings.Contains(err.Error(), "number 3 and number 5") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestCSVMissingColumnNamesTheHeader(t *testing.T) {
 	o := with(func(o *Options) { o.CSV = &CSV{Columns: []Column{{Name: "ip"}}} })
 	_, err := parse(t, o, "address,score\n192.0.2.1,5\n")
