@@ -85,6 +85,8 @@ func TestSet(t *testing.T) {
 		{"first_seen", "2026-03-04", day, false}, {"first_seen", "2026-03-04T01:00:00+01:00", day, false},
 		{"last_seen", day.Unix(), day, false}, {"last_seen", float64(day.UnixMilli()), day, false}, {"valid_until", "soon", nil, true},
 		{"valid_until", int64(math.MaxInt64), nil, true},
+		{"first_seen", "20260304", day, false}, {"first_seen", 20260304, day, false}, {"first_seen", 20260304.0, day, false},
+		{"first_seen", "20161399", nil, true}, {"first_seen", "12345678", nil, true}, {"first_seen", "99991231", nil, true},
 		{"lists", 3.0, int64(3), false}, {"ratio", 0.5, 0.5, false}, {"flags", []any{"x", "y"}, []string{"x", "y"}, false},
 		{"bad", math.Inf(-1), nil, true}, {"bad", struct{}{}, nil, true}, {"false_positives", "7", int64(7), false},
 	} {

@@ -146,10 +146,19 @@ func parseTime(s string) (time.Time, error) {
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return unixTime(n)
 	}
-	return time.Time{}, fmt.Errorf("%q is no time (RFC 3339, a date, or Unix seconds)", s)
+	return time.Time{}, fmt.Errorf("%q is no time (RFC 3339, a date, YYYYMMDD, or Unix seconds)", s)
 }
 
+// unixTime reads a number: as a date where it has eight digits (20161107; as
+// seconds it would be in 1970), else as Unix seconds or milliseconds.
 func unixTime(n int64) (time.Time, error) {
+	if n >= 10_000_000 && n < 100_000_000 {
+		t, err := time.Parse("20060102", strconv.FormatInt(n, 10))
+		if err != nil || t.Year() < 1970 || t.Year() > 2199 {
+			return time.Time{}, fmt.Errorf("%d is no date of eight digits (YYYYMMDD), and as Unix seconds it would be in 1970", n)
+		}
+		return inMillis(t)
+	}
 	if n < unixMillisFrom && n > -unixMillisFrom {
 		n *= 1000
 	}
