@@ -43,6 +43,7 @@ func (p *polling) bulk(ctx context.Context, v store.View) error {
 	st.Rows, st.Aged, st.Dropped = p.tally.added, p.tally.aged, p.tally.dropped
 	p.report.New = p.tally.added
 	p.conclude(st)
+	defer n.dict.Hold()() // folding duplicates while rows are written must make no numbers
 	mark := n.dict.Pending(func(key, blob []byte) {
 		load.Writes = append(load.Writes, store.Write{Space: n.dictSpace(), Key: key, Value: blob})
 	})

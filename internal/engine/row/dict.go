@@ -31,6 +31,7 @@ type Dict struct {
 	seed      maphash.Seed
 	met       map[uint64]uint8
 	persisted int
+	held      bool
 }
 
 // entries is one immutable state; attrs[i] belongs to number i+1.
@@ -90,7 +91,7 @@ func (d *Dict) admit(blob []byte, at uint8) Ref {
 	if id := e.ids[string(blob)]; id != 0 {
 		return Ref{ID: id}
 	}
-	if len(e.blobs) >= maxDict {
+	if d.held || len(e.blobs) >= maxDict {
 		return Ref{Blob: blob}
 	}
 	h := maphash.Bytes(d.seed, blob)
@@ -138,6 +139,20 @@ func (d *Dict) Pending(fn func(key, blob []byte)) int {
 		fn(binary.BigEndian.AppendUint32(nil, uint32(i+1)), []byte(e.blobs[i]))
 	}
 	return len(e.blobs)
+}
+
+// Hold keeps new entries out until the returned function is called: between Pending
+// and the end of a write whose rows are made while it goes on, a new number would be
+// in the rows and not in the store.
+func (d *Dict) Hold() (release func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.held = true
+	return func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.held = false
+	}
 }
 
 // Persisted says that the entries up to mark are in the store.
