@@ -72,6 +72,26 @@ func TestLoad_DuplicatesAcrossFilesNameBothPlaces(t *testing.T) {
 	}
 }
 
+func TestLoad_WhatIsNoTextIsPlaced(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"instance: x\nnodes: # caf\xe9\n", "test.yaml:2:13: error: byte 0xE9 is not UTF-8"},
+		{"instance: é\x00\n", "test.yaml:1:12: error: a control character (0x00)"},
+		{"\x7fELF", "test.yaml:1:1: error: a control character (0x7F)"},
+	} {
+		_, found := load(t, c.text)
+		if err := found.Err(); err == nil || !strings.Contains(err.Error(), c.want) || len(found) != 1 {
+			t.Errorf("%q: %v", c.text, err)
+		}
+	}
+}
+
+func TestLoad_MessagesAreShort(t *testing.T) {
+	_, found := load(t, "instance: "+strings.Repeat("x", 1<<20)+"\n"+listA)
+	if len(found) != 1 || len(found[0].Msg) > maxMsg+10 || !strings.HasPrefix(found[0].Msg, "instance cannot be") {
+		t.Errorf("%d findings, the first of %d bytes", len(found), len(found[0].Msg))
+	}
+}
+
 func TestLoad_UnreadablePaths(t *testing.T) {
 	empty := t.TempDir()
 	for _, paths := range [][]string{{"/no/such/file.yaml"}, {empty}, {}} {

@@ -57,6 +57,17 @@ func (r *report) rest(at Pos) string {
 	return line[byteOfColumn(line, at.Col):]
 }
 
+// maxMsg bounds a message in bytes: it quotes values of any length.
+const maxMsg = 800
+
+// clip shortens a masked message, which keeps its beginning and its end.
+func clip(msg string) string {
+	if len(msg) <= maxMsg {
+		return msg
+	}
+	return strings.ToValidUTF8(msg[:maxMsg/2], "") + " … " + strings.ToValidUTF8(msg[len(msg)-maxMsg/2:], "")
+}
+
 // errors counts what stands in the way so far.
 func (r *report) errors() int { return r.wrong }
 
@@ -66,7 +77,7 @@ func (r *report) list() diag.List {
 	lines := map[string][]string{}
 	for i := range r.found {
 		d := &r.found[i]
-		d.Msg, d.Help = r.masks.hide(d.Msg), r.masks.hide(d.Help)
+		d.Msg, d.Help = clip(r.masks.hide(d.Msg)), r.masks.hide(d.Help)
 		if _, ok := lines[d.File]; !ok {
 			lines[d.File] = strings.Split(string(r.sources[d.File]), "\n")
 		}

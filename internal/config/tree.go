@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 
@@ -83,6 +84,9 @@ func (l *loader) parse(name string, data []byte) []*value {
 	if !bytes.ContainsFunc(data, func(r rune) bool { return r > ' ' }) {
 		return nil
 	}
+	if !l.encoding(name, data) {
+		return nil
+	}
 	dec, err := yaml.NewLoader(bytes.NewReader(data))
 	if err != nil {
 		l.syntax(name, err)
@@ -105,6 +109,31 @@ func (l *loader) parse(name string, data []byte) []*value {
 			}
 		}
 	}
+}
+
+// encoding finds the first byte that text in UTF-8 does not have; the YAML library
+// names no place. UTF-16 with a byte order mark is its business.
+func (l *loader) encoding(name string, data []byte) bool {
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return true
+	}
+	pos := Pos{File: name, Line: 1, Col: 1}
+	for i := 0; i < len(data); {
+		r, n := utf8.DecodeRune(data[i:])
+		switch {
+		case r == utf8.RuneError && n == 1:
+			l.report.fail(pos, "save the file as UTF-8", "byte 0x%02X is not UTF-8", data[i])
+			return false
+		case r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0x7F:
+			l.report.fail(pos, "this is no text file, or it was damaged: remove the character", "a control character (0x%02X)", r)
+			return false
+		case r == '\n':
+			pos.Line, pos.Col = pos.Line+1, 0
+		}
+		pos.Col++
+		i += n
+	}
+	return true
 }
 
 // loadGuarded turns a panic of the YAML library into an error: its input is the
