@@ -85,12 +85,15 @@ var (
 // (SEMANTICS D16). The error is about the apply as a whole; what could not be done
 // now is in the result.
 func (m *Manager) Apply(ctx context.Context, p *Plan, opts ApplyOptions) (*Result, error) {
-	g, err := m.current(ctx, p.Group)
+	g, err := m.hold(ctx, p.Group)
 	if err != nil {
 		return nil, err
 	}
-	g.busy.Lock()
-	defer g.busy.Unlock()
+	g.applying.Store(true)
+	defer func() {
+		g.applying.Store(false)
+		g.busy.Unlock()
+	}()
 	if err := m.acceptable(ctx, g, p, opts); err != nil {
 		return nil, err
 	}
@@ -122,6 +125,9 @@ func (m *Manager) acceptable(ctx context.Context, g *group, p *Plan, opts ApplyO
 	}
 	if opts.By == "" {
 		return fmt.Errorf("plan %s: %w", p.ID, ErrUnapproved)
+	}
+	if opts.Only != nil {
+		return nil // a person's word for these objects is none for all the others
 	}
 	return m.approvePlan(ctx, g, p, Approval{ID: p.ID, By: opts.By, Reason: "applied by hand", At: now, Until: p.Expires})
 }
@@ -357,6 +363,9 @@ func (a *applier) sendChunk(ctx context.Context, c *chunk) (accepted map[string]
 // fresh brings the clock and, in an apply longer than a listing's life, the
 // listing up to date.
 func (a *applier) fresh(ctx context.Context, c *chunk) error {
+	if err := a.follow(ctx); err != nil {
+		return err
+	}
 	a.m.refresh(c.site)
 	for _, d := range c.site.dests {
 		for _, j := range a.judges[d.Node] {
@@ -373,6 +382,35 @@ func (a *applier) fresh(ctx context.Context, c *chunk) error {
 		return err
 	}
 	a.why(err.Error())
+	return nil
+}
+
+// follow takes over what is protected now: an apply may take minutes, and a person
+// who declares an own asset does not wait for its end. Another configuration of a
+// destination ends the apply (SEMANTICS D16).
+func (a *applier) follow(ctx context.Context) error {
+	g, err := a.m.current(ctx, a.g.name)
+	if err != nil {
+		return fmt.Errorf("%w (%w)", ErrPlanConfig, err)
+	}
+	if g == a.g {
+		return nil
+	}
+	if len(g.dests) != len(a.g.dests) {
+		return ErrPlanConfig
+	}
+	for i, d := range g.dests {
+		was := a.g.dests[i]
+		if d.Node != was.Node || d.Retired != was.Retired || d.ConfigVersion != was.ConfigVersion {
+			return fmt.Errorf("node %s: %w", was.Node, ErrPlanConfig)
+		}
+	}
+	for _, judges := range a.judges {
+		for _, j := range judges {
+			j.protect(g.dests[j.index])
+		}
+	}
+	a.g = g
 	return nil
 }
 

@@ -115,22 +115,20 @@ func (m *Manager) Approve(ctx context.Context, id, by, why string, until time.Ti
 	if err != nil {
 		return fmt.Errorf("approve %s: no stop or plan of that id stands", id)
 	}
-	g, err := m.groupOf(p.Group)
+	g, err := m.hold(ctx, p.Group)
 	if err != nil {
 		return err
 	}
-	g.busy.Lock()
 	defer g.busy.Unlock()
 	defer m.poke()
 	return m.approvePlan(ctx, g, p, ap)
 }
 
 func (m *Manager) approveStop(ctx context.Context, s Stop, ap Approval) error {
-	g, err := m.groupOf(s.Group)
+	g, err := m.hold(ctx, s.Group)
 	if err != nil {
 		return err
 	}
-	g.busy.Lock()
 	defer g.busy.Unlock()
 	sites, err := m.sites(ctx, g)
 	if err != nil {

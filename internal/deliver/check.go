@@ -57,7 +57,9 @@ func (a *applier) checkDelete(ctx context.Context, c *chunk, bi *batchItem) (*ba
 	if why := a.untouchable(c.site, bi.before); why != "" {
 		return nil, why, nil
 	}
-	if it.Reason.Base() != reason.Quota && it.Action == Delete {
+	// What others won the slot of is wanted all the same.
+	lost := it.Reason.Base() == reason.Quota || it.Reason.Base() == reason.Conflict
+	if !lost && it.Action == Delete {
 		_, rec, err := a.find(ctx, it)
 		if err != nil {
 			return nil, "", err

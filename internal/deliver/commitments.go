@@ -48,11 +48,10 @@ func (s *site) soleContributions(sources []string, out map[string]map[string]int
 // guards as bySource says, until the given time: a person saw them in the preview
 // of a commit and approved exactly those.
 func (m *Manager) AllowWithdrawals(ctx context.Context, node string, bySource map[string]int, by, why string, until time.Time) error {
-	g, err := m.groupOf(node)
+	g, err := m.hold(ctx, node)
 	if err != nil {
 		return err
 	}
-	g.busy.Lock()
 	defer g.busy.Unlock()
 	sites, err := m.sites(ctx, g)
 	if err != nil {

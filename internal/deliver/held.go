@@ -106,11 +106,10 @@ type Drifted struct {
 
 // Drift takes a new listing and returns the rows changed by hand (SEMANTICS D18).
 func (m *Manager) Drift(ctx context.Context, name string) ([]Drifted, error) {
-	g, err := m.groupOf(name)
+	g, err := m.hold(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	g.busy.Lock()
 	defer g.busy.Unlock()
 	sites, err := m.sites(ctx, g)
 	if err != nil {
@@ -134,11 +133,10 @@ func (m *Manager) Drift(ctx context.Context, name string) ([]Drifted, error) {
 // Restore marks rows changed by hand to be put back with the next apply; no
 // identities means all of them. It returns how many were marked.
 func (m *Manager) Restore(ctx context.Context, name string, identities []string) (int, error) {
-	g, err := m.groupOf(name)
+	g, err := m.hold(ctx, name)
 	if err != nil {
 		return 0, err
 	}
-	g.busy.Lock()
 	defer g.busy.Unlock()
 	sites, err := m.sites(ctx, g)
 	if err != nil {
@@ -169,11 +167,10 @@ func (m *Manager) Restore(ctx context.Context, name string, identities []string)
 // become ours by the update that the next apply writes (SEMANTICS D2). It returns
 // how many were taken over.
 func (m *Manager) Adopt(ctx context.Context, name, createdBy string) (int, error) {
-	g, err := m.groupOf(name)
+	g, err := m.hold(ctx, name)
 	if err != nil {
 		return 0, err
 	}
-	g.busy.Lock()
 	defer g.busy.Unlock()
 	sites, err := m.sites(ctx, g)
 	if err != nil {

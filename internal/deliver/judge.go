@@ -37,16 +37,21 @@ type judge struct {
 
 func newJudge(d *Destination, index int, now time.Time) *judge {
 	info := d.Target.Info()
-	j := &judge{dest: d, index: index, domain: info.Domain, rules: d.Protect, maxTLP: d.MaxTLP, now: now}
-	if j.rules == nil {
-		j.rules = &protect.Rules{}
-	}
+	j := &judge{dest: d, index: index, domain: info.Domain, maxTLP: d.MaxTLP, now: now}
+	j.protect(d)
 	if j.maxTLP == indicator.Unlabelled {
 		j.maxTLP = info.MaxTLP
 	}
 	j.fit, _ = d.Target.(Fitter)
 	j.env.Now = now
 	return j
+}
+
+// protect takes the protection rules of a destination.
+func (j *judge) protect(d *Destination) {
+	if j.rules = d.Protect; j.rules == nil {
+		j.rules = &protect.Rules{}
+	}
 }
 
 // allows says why a record is held out, or "". Cheap questions come first; of

@@ -60,8 +60,10 @@ type group struct {
 
 type shared struct {
 	busy sync.Mutex // held while applying or resolving
-	run  runState   // of the loop alone
-	poke atomic.Bool
+	// applying is for those who watch: asking the lock would take it from a plan.
+	applying atomic.Bool
+	run      runState // of the loop alone
+	poke     atomic.Bool
 }
 
 // Open makes a Manager and rebuilds the rate windows from the stored calls.
@@ -161,6 +163,28 @@ func (m *Manager) groupOf(name string) (*group, error) {
 	}
 	slices.Sort(names)
 	return nil, fmt.Errorf("no destination %q: the destinations are %v", name, slices.Compact(names))
+}
+
+// hold waits until nobody else applies to the group of a name, and returns the group
+// as it is configured then: what was waited for may have taken minutes, in which
+// protection or a login changed.
+func (m *Manager) hold(ctx context.Context, name string) (*group, error) {
+	g, err := m.groupOf(name)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		g.busy.Lock()
+		now, err := m.current(ctx, name)
+		if err == nil && now.shared == g.shared {
+			return now, nil
+		}
+		g.busy.Unlock()
+		if err != nil {
+			return nil, err
+		}
+		g = now
+	}
 }
 
 // groupsSorted lists the groups by name.

@@ -129,6 +129,8 @@ type Plan struct {
 	Notes []string `json:"notes,omitempty"`
 	// First: nobody has approved a plan of these nodes yet.
 	First bool `json:"first,omitempty"`
+	// Waiting: the loop saved it for a person; it goes once it cannot be applied.
+	Waiting bool `json:"waiting,omitempty"`
 }
 
 // samplesEach bounds the samples of one reason.

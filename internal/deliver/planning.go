@@ -30,26 +30,37 @@ func (m *Manager) Plan(ctx context.Context, name string, opts PlanOptions) (*Pla
 	if err != nil {
 		return nil, err
 	}
-	sites, err := m.sites(ctx, g)
+	sites, notes, err := m.sitesToPlan(ctx, g, opts)
 	if err != nil {
 		return nil, err
-	}
-	var notes []string
-	if g.busy.TryLock() {
-		err := m.prepare(ctx, sites, opts)
-		g.busy.Unlock()
-		if err != nil && !lacking(err) {
-			return nil, err
-		}
-		if err != nil {
-			notes = strings.Split(err.Error(), "\n")
-		}
 	}
 	p, err := m.plan(ctx, g, sites)
 	if err == nil {
 		p.Notes = append(p.Notes, notes...)
 	}
 	return p, err
+}
+
+// sitesToPlan opens the group's domains and, unless an apply is running, brings
+// them up to date. The ledger is read under the lock: what was read before another
+// apply ended must not be written back. notes say what could not be done.
+func (m *Manager) sitesToPlan(ctx context.Context, g *group, opts PlanOptions) (sites []*site, notes []string, err error) {
+	if !g.busy.TryLock() {
+		sites, err = m.sites(ctx, g)
+		return sites, []string{"an apply is running; the plan is made from what is known now"}, err
+	}
+	defer g.busy.Unlock()
+	if sites, err = m.sites(ctx, g); err != nil {
+		return nil, nil, err
+	}
+	err = m.prepare(ctx, sites, opts)
+	if err != nil && !lacking(err) {
+		return nil, nil, err
+	}
+	if err != nil {
+		notes = strings.Split(err.Error(), "\n")
+	}
+	return sites, notes, nil
 }
 
 // lacking: the plan can be made without what failed; it will say what it lacks.
@@ -202,8 +213,9 @@ func firstKey(d *Destination) string { return "first/" + d.Target.Info().Domain 
 // blockSpace holds ad hoc blocks: NODE, 0x00, key of the indicator.
 const blockSpace = "block"
 
-// blockSource is what an ad hoc block names as its source.
-const blockSource = "block"
+// blockSource is what an ad hoc block names as its source; no node can have this
+// name.
+const blockSource = "ad hoc block"
 
 // block is one stored ad hoc block.
 type block struct {

@@ -29,8 +29,9 @@ func (m *Manager) SavePlan(ctx context.Context, p *Plan) error {
 		return err
 	}
 	c := &store.Commit{}
+	now := m.deps.Clock.Now()
 	for _, h := range heads {
-		if m.deps.Clock.Now().Sub(h.Made) > keepPlans {
+		if now.Sub(h.Made) > keepPlans || h.Waiting && !now.Before(h.Expires) {
 			c.Clear = append(c.Clear, store.SpaceRange{Space: planSpace, Range: planRange(h.ID)})
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/remeld/remeld/indicator"
 	"github.com/remeld/remeld/internal/deliver/ledger"
 	"github.com/remeld/remeld/sdk"
 )
@@ -32,8 +33,11 @@ func (m *Manager) resolve(ctx context.Context, s *site) error {
 // repeated or did not help.
 func (m *Manager) repeat(ctx context.Context, s *site, in *ledger.Intent) (done bool, err error) {
 	target := s.targetOf(in)
-	if !target.Info().Ops[in.Op].Idempotent || !m.repeatable(s, in) {
+	if !target.Info().Ops[in.Op].Idempotent {
 		return false, nil
+	}
+	if may, err := m.repeatable(ctx, s, in); err != nil || !may {
+		return false, err
 	}
 	a := &applier{m: m, sites: []*site{s}, by: map[string]*site{s.domain: s}, off: map[string]error{},
 		res: &Result{ID: in.Apply, Counts: map[Action]int{}}}
@@ -60,21 +64,44 @@ func firstOf(list []string) string {
 	return list[0]
 }
 
-// repeatable: every object of the call ends late enough and is not protected now.
-// A call that was made before an own asset was declared must not be made again.
-func (m *Manager) repeatable(s *site, in *ledger.Intent) bool {
+// repeatable: every object of the call ends late enough, is not protected now, and
+// is wanted by somebody or there already. A call that was made before an own asset
+// was declared, or an allow-list took a value in, must not be made again.
+func (m *Manager) repeatable(ctx context.Context, s *site, in *ledger.Intent) (bool, error) {
+	hand, err := m.blocks(ctx)
+	if err != nil {
+		return false, err
+	}
+	a := &applier{m: m, hand: hand, judges: map[string][]*judge{}}
+	for i, d := range s.dests {
+		a.judges[d.Node] = append(a.judges[d.Node], newJudge(d, i, s.now))
+	}
 	for i := range in.Items {
 		it := &in.Items[i]
-		if it.After.Expires.Sub(s.now) < minLife {
-			return false
+		if it.After.Expires.Sub(s.now) < minLife || a.protected(it.After.Indicator) {
+			return false, nil
 		}
-		for j, d := range s.dests {
-			if _, _, held := newJudge(d, j, s.now).rules.Check(it.After.Indicator); held {
-				return false
+		if it.Verb != ledger.Create {
+			continue
+		}
+		_, rec, err := a.find(ctx, &Item{Domain: s.domain, Identity: it.After.Identity, Wants: wantsOf(&it.After)})
+		if err != nil || rec == nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// protected: a destination holds the value as protected.
+func (a *applier) protected(i indicator.Indicator) bool {
+	for _, judges := range a.judges {
+		for _, j := range judges {
+			if _, _, held := j.rules.Check(i); held {
+				return true
 			}
 		}
 	}
-	return true
+	return false
 }
 
 // targetOf is the login the call was made with.

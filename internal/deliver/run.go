@@ -29,6 +29,8 @@ type runState struct {
 	unsettled time.Time // since when upstream is not settled
 	failures  int
 	notBefore time.Time // growing wait after failures
+	savedOn   string    // the heads of the plan that waits for a person
+	savedAt   time.Time
 }
 
 // Run drives every group until ctx ends: an apply a while after upstream settles,
@@ -184,9 +186,16 @@ func (m *Manager) waits(ctx context.Context, g *group, p *Plan) (bool, error) {
 		m.clearID(ctx, g.dests[0].Node, "plan_waiting", g.name)
 		return true, nil
 	}
+	// One plan for one state of the sources: a person who looks at it finds it again,
+	// and they do not pile up.
+	if g.run.savedOn == g.run.heads && p.Made.Before(g.run.savedAt.Add(m.set.PlanLife/2)) {
+		return true, nil
+	}
+	p.Waiting = true
 	if err := m.SavePlan(ctx, p); err != nil {
 		return true, err
 	}
+	g.run.savedOn, g.run.savedAt = g.run.heads, p.Made
 	m.raise(ctx, condition.Condition{Node: g.dests[0].Node, Kind: "plan_waiting", ID: g.name,
 		Message: fmt.Sprintf("a plan of %d changes at %s waits for a person", p.Changes(), g.name),
 		Help:    "remeld plan " + g.dests[0].Node + "; then remeld apply " + p.ID})

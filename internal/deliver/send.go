@@ -136,6 +136,10 @@ func (a *applier) closeUnless(ctx context.Context, b *batch, in *ledger.Intent, 
 
 // begin takes a token and stores the intent with this attempt.
 func (a *applier) begin(ctx context.Context, b *batch, in *ledger.Intent, op sdk.Op) error {
+	if left := a.m.pace.Blocked(op.RateKey); left > patience {
+		a.why(fmt.Sprintf("%s asked not to be called for another %s; the rest goes on then", b.site.domain, left.Round(time.Second)))
+		return a.closeUnless(ctx, b, in, in.ID == 0 || len(in.Attempts) > 0, errLater)
+	}
 	at, err := a.m.pace.Wait(ctx, op)
 	if err != nil {
 		return a.closeUnless(ctx, b, in, in.ID == 0 || len(in.Attempts) > 0, err)
@@ -150,6 +154,12 @@ func (a *applier) begin(ctx context.Context, b *batch, in *ledger.Intent, op sdk
 const (
 	firstWait = time.Second
 	mostWait  = time.Minute
+
+	// patience is how long an apply waits because the service asked for it; beyond it
+	// the rest goes on with a later one, so that a person's command is not held up.
+	patience = 3 * time.Minute
+	// mostAsked is how far a Retry-After is believed.
+	mostAsked = 6 * time.Hour
 )
 
 // again says whether a failed attempt may be made again and after which wait.
@@ -160,16 +170,21 @@ func (a *applier) again(b *batch, op sdk.Op, err error, n int) (wait time.Durati
 		return 0, false
 	}
 	wait = min(firstWait<<(n-1), mostWait)
-	switch sdk.FailureOf(err) {
-	case sdk.NotSent:
-		return wait, true
-	case sdk.Throttled:
-		var e *sdk.Error
-		if errors.As(err, &e) && !e.RetryAt.IsZero() {
-			until := e.RetryAt.Add(-b.site.book.Meta.Offset())
-			a.m.pace.Block(op.RateKey, until)
-			return 0, true // the rate log makes it wait
+	failure := sdk.FailureOf(err)
+	var e *sdk.Error
+	if (failure == sdk.Throttled || failure == sdk.Unavailable) && errors.As(err, &e) && !e.RetryAt.IsZero() {
+		now := a.m.deps.Clock.Now()
+		asked := min(e.RetryAt.Add(-b.site.book.Meta.Offset()).Sub(now), mostAsked)
+		a.m.pace.Block(op.RateKey, now.Add(asked)) // the rate log makes everybody wait
+		if asked > patience {
+			return 0, false
 		}
+		if failure == sdk.Throttled {
+			wait = 0
+		}
+	}
+	switch failure {
+	case sdk.NotSent, sdk.Throttled:
 		return wait, true
 	case sdk.InDoubt, sdk.Unavailable:
 		return wait, op.Idempotent

@@ -34,10 +34,6 @@ type Status struct {
 func (m *Manager) Status(ctx context.Context) ([]Status, error) {
 	var out []Status
 	for _, g := range m.groupsSorted() {
-		applying := !g.busy.TryLock()
-		if !applying {
-			g.busy.Unlock()
-		}
 		sites, err := m.sites(ctx, g)
 		if err != nil {
 			return nil, err
@@ -49,7 +45,7 @@ func (m *Manager) Status(ctx context.Context) ([]Status, error) {
 		for _, s := range sites {
 			st := s.status()
 			limit, foreign := budget(sites, st.Live)
-			st.Budget, st.Foreign, st.Approved, st.Applying = max(limit, 0), foreign, !first, applying
+			st.Budget, st.Foreign, st.Approved, st.Applying = max(limit, 0), foreign, !first, g.applying.Load()
 			out = append(out, st)
 		}
 	}

@@ -114,3 +114,26 @@ func TestD7_ProtectionActsBothWays(t *testing.T) {
 		t.Errorf("%d rows after the protected list shrank; %s", n, s.conditions())
 	}
 }
+
+// A protected list that was never read: nothing is sent.
+func TestD7_ProtectedListNotYetLoaded(t *testing.T) {
+	w := newWorld(t)
+	w.feed("feed", hosts(0, 30, 80)...)
+	w.feed("ours", name(3))
+	end := w.fault(sandbox.Rule{Path: "/ours$", Action: sandbox.Action{Status: 503}})
+	s := w.open(feedNode+`
+  ours: {class: http, interval: 1m, jitter: 0, config: {url: "FEEDS/ours"}}
+  defender: {class: defender, inputs: [feed], to: [contoso], mode: auto, settle: 0s, config: {action: block}}
+`, `protect: {lists: [ours]}`)
+	s.leap(3*time.Hour, 30*time.Second)
+	if n := w.writes(); n > 0 {
+		t.Errorf("%d calls before the protected list was read", n)
+	}
+	end()
+	s.poll("ours")
+	w.has(29)
+	s.quiet()
+	if n := len(w.effects("created")); n != 29 {
+		t.Errorf("%d values were made, one of them protected", n)
+	}
+}

@@ -19,6 +19,9 @@ import (
 // than it left here, and the next one perhaps a little sooner.
 const margin = time.Second
 
+// longest is the longest a service can hold calls back.
+const longest = 24 * time.Hour
+
 // Log is the rate log. Safe for concurrent use.
 type Log struct {
 	clock sdk.Clock
@@ -50,6 +53,14 @@ func (l *Log) Block(key string, until time.Time) {
 	if w := l.window(key); until.After(w.until) {
 		w.until = until
 	}
+}
+
+// Blocked is how long the service asked not to be called under the key, 0 if it did
+// not.
+func (l *Log) Blocked(key string) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return max(l.window(key).until.Sub(l.clock.Now()), 0)
 }
 
 // Wait waits until a call under op's limits may be made and counts it. It returns
@@ -106,6 +117,9 @@ func (l *Log) window(key string) *window {
 // before the clock was set back, and would hold everything up until then.
 func (w *window) trim(now time.Time) {
 	w.calls = slices.DeleteFunc(w.calls, func(at time.Time) bool { return at.After(now.Add(margin)) })
+	if w.until.Sub(now) > longest {
+		w.until = time.Time{}
+	}
 	old := 0
 	for old < len(w.calls) && now.Sub(w.calls[old]) > time.Hour+margin {
 		old++
