@@ -81,8 +81,15 @@ func (n *node) ageChunk(ctx context.Context) (done bool, next time.Time, err err
 		return true, next, err
 	}
 	a := &applier{node: n, st: n.st.Load().clone(), j: j, c: &store.Commit{}}
+	looked := map[string]bool{} // a row may have several bookings
 	for _, b := range due {
-		if err := n.ageOne(ctx, v, a, b); err != nil {
+		a.c.Writes = append(a.c.Writes, store.Write{Space: n.exp(), Key: b, Delete: true})
+		_, _, key, _ := booked(b)
+		if looked[string(key)] {
+			continue
+		}
+		looked[string(key)] = true
+		if err := n.ageOne(ctx, v, a, key); err != nil {
 			return false, next, err
 		}
 	}
@@ -128,9 +135,7 @@ func (n *node) due(ctx context.Context, v store.View, now time.Time, lastComplet
 }
 
 // ageOne looks at one row: it leaves, or is booked for later.
-func (n *node) ageOne(ctx context.Context, v store.View, a *applier, booking []byte) error {
-	a.c.Writes = append(a.c.Writes, store.Write{Space: n.exp(), Key: booking, Delete: true})
-	_, _, key, _ := booked(booking)
+func (n *node) ageOne(ctx context.Context, v store.View, a *applier, key []byte) error {
 	value, err := v.Get(ctx, n.out(), key)
 	if err != nil || value == nil {
 		return err
@@ -211,6 +216,8 @@ func (n *node) stale(ctx context.Context) error {
 	}
 	a := &applier{node: n, st: st.clone(), j: n.judge(n.eng.now(), st), c: &store.Commit{}}
 	if limit.Withdraw {
+		// What comes back must come whole: neither a 304 nor a delta lists it.
+		a.st.Poll.Next, a.st.Poll.NextFor = nil, ""
 		if err := n.withdrawAll(ctx, a); err != nil {
 			return err
 		}

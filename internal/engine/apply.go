@@ -34,6 +34,7 @@ func (a *applier) add(ctx context.Context, key []byte, old *row.Row, said *row.S
 	if jd.act == leave {
 		return nil
 	}
+	a.st.Poll.Torn = true // until an accepted poll is through
 	a.countPoll(old, said, jd)
 	key = a.collect(key, old, jd)
 	a.tombstone(key, old, said)

@@ -42,6 +42,7 @@ func (p *polling) bulk(ctx context.Context, v store.View) error {
 	st := p.st.clone()
 	st.Rows, st.Aged, st.Dropped = p.tally.added, p.tally.aged, p.tally.dropped
 	p.report.New = p.tally.added
+	st.Poll.Torn = true // until a poll is accepted, as this one may be
 	p.conclude(st)
 	defer n.dict.Hold()() // folding duplicates while rows are written must make no numbers
 	mark := n.dict.Pending(func(key, blob []byte) {
@@ -131,7 +132,8 @@ func (p *polling) expiries(ctx context.Context, put func(key, value []byte) erro
 			return j.bookings(key, &jd.row, buf[:0], fn)
 		})
 	}
-	if !p.tally.times && !p.node.set.Age.ValidUntil {
+	age := &p.node.set.Age
+	if !p.tally.times && !age.ValidUntil && (age.FirstSeen == 0 || age.LastSeen == 0) {
 		return each(func(b []byte) error { return put(b, nil) })
 	}
 	s := spool.New(p.node.eng.Dir, p.node.eng.budget, nil, func(dst, a, _ []byte) ([]byte, error) { return append(dst, a...), nil })
@@ -151,10 +153,10 @@ func (p *polling) expiries(ctx context.Context, put func(key, value []byte) erro
 		}
 		for it.Next() {
 			if err := put(it.Key(), nil); err != nil {
-				return err
+				return errors.Join(err, it.Close())
 			}
 		}
-		if err := it.Err(); err != nil {
+		if err := errors.Join(it.Err(), it.Close()); err != nil {
 			return err
 		}
 	}

@@ -32,11 +32,14 @@ type clockGuard struct {
 	wall   time.Time     // last time that was believed
 	mono   time.Duration // and the monotonic time then
 	saved  time.Time     // what the store has
+	most   time.Duration // how far ahead of it this process may begin
 	jumped bool
 }
 
+// clockDoc is the last time that was believed, and whether one is not.
 type clockDoc struct {
-	Wall time.Time `json:"wall"`
+	Wall   time.Time `json:"wall"`
+	Jumped bool      `json:"jumped,omitempty"`
 }
 
 // open reads the persisted time and compares.
@@ -61,11 +64,14 @@ func (g *clockGuard) open(ctx context.Context, e *Engine) error {
 		return fmt.Errorf("read the clock: %w", err)
 	}
 	g.saved = doc.Wall
-	if gap := now.Sub(doc.Wall); gap < -maxJump || gap > maxDowntime {
+	if g.most = maxDowntime; doc.Jumped {
+		g.most = maxJump // ending the process does not make the time right
+	}
+	if gap := now.Sub(doc.Wall); gap < -maxJump || gap > g.most {
 		g.jumped, g.wall = true, doc.Wall
 		return g.raise(ctx, now, "since this store was last used")
 	}
-	return nil
+	return e.Conditions.Clear(ctx, clockNode, "clock_jump")
 }
 
 func (g *clockGuard) monotonic() time.Duration {
@@ -86,16 +92,22 @@ func (g *clockGuard) check(ctx context.Context) error {
 		drift := now.Sub(g.wall) - (mono - g.mono)
 		wrong = drift > maxJump || drift < -maxJump
 	} else {
-		wrong = now.Sub(g.wall) < -maxJump || g.jumped && now.Sub(g.wall) > maxDowntime
+		wrong = now.Sub(g.wall) < -maxJump || g.jumped && now.Sub(g.wall) > g.most
 	}
 	switch {
 	case wrong && !g.jumped:
 		g.jumped = true
+		if err := g.write(ctx, g.wall.Add(mono-g.mono)); err != nil {
+			return err
+		}
 		if err := g.raise(ctx, now, "against the time this process counted"); err != nil {
 			return err
 		}
 	case !wrong && g.jumped:
 		g.jumped = false
+		if err := g.write(ctx, now); err != nil {
+			return err
+		}
 		if err := g.eng.Conditions.Clear(ctx, clockNode, "clock_jump"); err != nil {
 			return err
 		}
@@ -113,7 +125,11 @@ func (g *clockGuard) save(ctx context.Context, now time.Time) error {
 	if d := now.Sub(g.saved); d < saveEvery && d >= 0 {
 		return nil
 	}
-	data, err := json.Marshal(clockDoc{now})
+	return g.write(ctx, now)
+}
+
+func (g *clockGuard) write(ctx context.Context, believed time.Time) error {
+	data, err := json.Marshal(clockDoc{believed, g.jumped})
 	if err != nil {
 		return err
 	}
@@ -121,7 +137,7 @@ func (g *clockGuard) save(ctx context.Context, now time.Time) error {
 	if _, err := g.eng.Store.Commit(ctx, &store.Commit{Writes: []store.Write{w}}); err != nil {
 		return fmt.Errorf("save the clock: %w", err)
 	}
-	g.saved = now
+	g.saved = believed
 	return nil
 }
 
@@ -142,7 +158,7 @@ func (e *Engine) AcceptClock(ctx context.Context) error {
 	g := &e.clock
 	g.mu.Lock()
 	g.wall, g.mono, g.jumped = e.now(), g.monotonic(), false
-	err := g.save(ctx, g.wall)
+	err := g.write(ctx, g.wall)
 	g.mu.Unlock()
 	if err != nil {
 		return err
@@ -151,6 +167,7 @@ func (e *Engine) AcceptClock(ctx context.Context) error {
 		return err
 	}
 	for _, n := range e.set.Load().nodes {
+		n.live.nextMs.Store(0) // what was planned by the other time
 		n.nudge()
 	}
 	return nil

@@ -230,7 +230,25 @@ func (e *Engine) adopt(ctx context.Context, next *nodeSet, steps []graph.Step) e
 	for name, st := range states {
 		next.nodes[name].st.Store(st)
 	}
+	return e.tellReplaced(ctx, next, steps)
+}
+
+// tellReplaced ends what was wrong with what a source read before.
+func (e *Engine) tellReplaced(ctx context.Context, next *nodeSet, steps []graph.Step) error {
+	for _, s := range steps {
+		if s.Action != graph.Replace {
+			continue
+		}
+		if err := next.nodes[s.Name].clear(ctx, nodeConditions...); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// nodeConditions are the kinds a node raises; they go with it.
+var nodeConditions = []string{
+	"source_failing", "secret_refused", "role_missing", "source_frozen", "max_stale", "node_failing", "pieces_bound",
 }
 
 // forget drops all a removed node had.
@@ -244,7 +262,7 @@ func (e *Engine) forget(ctx context.Context, v store.View, c *store.Commit, name
 	}
 	c.Trims = append(c.Trims, store.Trim{Log: "n/" + name, UpTo: head})
 	c.Writes = append(c.Writes, store.Write{Space: docSpace, Key: docKey(name), Delete: true})
-	for _, kind := range []string{"source_failing", "secret_refused", "role_missing", "source_frozen", "max_stale", "node_failing", "pieces_bound"} {
+	for _, kind := range nodeConditions {
 		if err := e.Conditions.Clear(ctx, name, kind); err != nil {
 			return err
 		}
@@ -302,7 +320,8 @@ func (n *node) describe(st *state, action graph.Action) {
 		switch action {
 		case graph.Replace:
 			st.Poll.Judged, st.Poll.Frozen, st.Poll.Baseline, st.Poll.Next = false, nil, nil, nil
-			st.Poll.Rejudge = true
+			st.Poll.AcceptID, st.Poll.Failures, st.Poll.RetryAt = "", 0, 0
+			st.Poll.Rejudge, st.Poll.Moved = true, true
 		case graph.Replay, graph.Rebuild:
 			st.Poll.Rejudge = st.Rows > 0
 			st.Poll.LastEnd, st.Poll.Failures, st.Poll.RetryAt = 0, 0, 0

@@ -33,6 +33,7 @@ type feed struct {
 	err      error
 	cut      int // with err: how many items come before it
 	notMod   bool
+	etag     bool // answers "not modified" to the state of the very same body
 	next     []byte
 	gotState []byte
 	shape    sdk.Shape
@@ -71,6 +72,13 @@ func (f *feed) Poll(_ context.Context, state []byte, out sdk.Sink) (sdk.Poll, er
 	if f.notMod && state != nil {
 		return sdk.Poll{NotModified: true}, nil
 	}
+	next := f.next
+	if f.etag {
+		next = fmt.Append(nil, slices.Sorted(maps.Keys(f.items)), f.items, f.removed)
+		if slices.Equal(next, state) {
+			return sdk.Poll{NotModified: true, Next: next}, nil
+		}
+	}
 	order := f.order
 	if order == nil {
 		order = slices.Sorted(maps.Keys(f.items))
@@ -94,7 +102,7 @@ func (f *feed) Poll(_ context.Context, state []byte, out sdk.Sink) (sdk.Poll, er
 			return sdk.Poll{}, err
 		}
 	}
-	return sdk.Poll{Next: f.next, Shape: f.shape}, f.err
+	return sdk.Poll{Next: next, Shape: f.shape}, f.err
 }
 
 func key(v string) []byte {

@@ -36,6 +36,7 @@ type judge struct {
 	// accepted: the poll was read to its end and is not frozen.
 	accepted     bool
 	membership   bool  // what is not listed is missing
+	moved        bool  // what is not listed belongs to what was read before
 	mentions     bool  // events: last seen is that of the mention
 	lastComplete int64 // of the last accepted poll before
 	rec          indicator.Record
@@ -71,8 +72,8 @@ func (j *judge) unlisted(old *row.Row) judgement {
 	if !j.accepted || !j.membership {
 		return judgement{}
 	}
-	if old.Aged {
-		return judgement{act: remove, row: *old}
+	if old.Aged || j.moved {
+		return judgement{act: remove, emit: old.Emitted(), row: *old}
 	}
 	since := old.Missing
 	if since == 0 {
@@ -140,11 +141,25 @@ func (j *judge) known(key []byte, old *row.Row, said *row.Said) judgement {
 		r.Aged = false // the source gave it a longer life
 	}
 	r.Dropped = j.dropped(key, &r)
+	if !j.accepted && old.Emitted() && !r.Emitted() {
+		return j.waits(old, said) // what would take the row away waits for a complete poll
+	}
 	emit := r.Emitted() || old.Emitted()
 	if emit {
 		r.Changed = j.now
 	}
 	return judgement{act: write, emit: emit, book: true, row: r}
+}
+
+// waits leaves a row's content as it is; that it is listed again still counts.
+func (j *judge) waits(old *row.Row, said *row.Said) judgement {
+	if old.Missing == 0 {
+		return judgement{}
+	}
+	r := *old
+	r.Missing = 0
+	j.mentioned(&r, said)
+	return judgement{act: write, book: true, row: r}
 }
 
 // dropped evaluates the node's conditions.

@@ -58,6 +58,8 @@ type polling struct {
 	digest pollDigest
 	tally  tally
 	accept bool
+	// overruled: the poll is out of bounds and accepted nevertheless.
+	overruled bool
 }
 
 // PollNow polls a source at once, in the caller's goroutine. An error means that
@@ -129,6 +131,11 @@ func (p *polling) read(ctx context.Context) error {
 		state = p.st.Poll.Next
 	}
 	p.result, p.failed = n.source.Poll(ctx, state, p.in.sink())
+	if p.failed == nil && p.result.NotModified && state != nil && p.st.Poll.Torn && ctx.Err() == nil {
+		// It is the accepted body again, but the table is not.
+		state = nil
+		p.result, p.failed = n.source.Poll(ctx, nil, p.in.sink())
+	}
 	if ctx.Err() != nil {
 		return ctx.Err() // the engine ends, which says nothing of the source
 	}
@@ -199,7 +206,7 @@ func (p *polling) listedAsBefore() {
 		p.report.Listed, p.report.Duplicates = last.Listed, last.Duplicates
 		return
 	}
-	p.report.Listed = p.st.Rows - p.st.Missing
+	p.report.Listed = p.st.present()
 }
 
 // unmodified handles a poll without a body: complete, and what was missing is
@@ -224,7 +231,8 @@ func (p *polling) unmodified(ctx context.Context) error {
 func (p *polling) judge() *judge {
 	j := p.node.judge(p.now, p.st)
 	j.accepted = p.accept
-	j.membership = p.shape == sdk.Snapshot
+	j.moved = p.st.Poll.Moved
+	j.membership = p.shape == sdk.Snapshot || j.moved
 	return j
 }
 
@@ -281,13 +289,12 @@ func (p *polling) accepted(st *state) {
 	ps.Accepted++
 	ps.LastComplete = p.now.UnixMilli()
 	ps.Failures, ps.Error, ps.RetryAt, ps.Judged, ps.StaleDone = 0, "", 0, true, false
-	if ps.Frozen != nil && (ps.AcceptID != "" || ps.Frozen.Agreeing > 0) {
+	ps.Torn, ps.Moved = false, false
+	if p.overruled {
 		ps.Baseline = nil // a smaller set was accepted on purpose
 	}
 	ps.Frozen, ps.AcceptID = nil, ""
-	if !p.result.NotModified {
-		ps.note(p.now, p.size(st))
-	}
+	ps.note(p.now, p.size(st))
 	if p.result.Next != nil || !p.result.NotModified {
 		ps.Next, ps.NextFor = p.result.Next, p.node.parse()
 	}

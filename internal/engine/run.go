@@ -227,16 +227,25 @@ func (n *node) dueAt(at float64) time.Time {
 		return n.eng.now()
 	}
 	last := row.Time(ps.LastEnd)
+	if now := n.eng.now(); last.After(now) {
+		last = now // the clock was ahead then
+	}
 	if ps.Failures > 0 {
 		retry := last.Add(n.failWait(ps.Failures, at))
 		if t := row.Time(ps.RetryAt); t.After(retry) {
 			retry = t
+		}
+		if most := last.Add(max(mostRetry, n.set.Interval)); retry.After(most) {
+			retry = most
 		}
 		return retry
 	}
 	spread := (2*at - 1) * n.set.Jitter
 	return last.Add(n.set.Interval + time.Duration(spread*float64(n.set.Interval)))
 }
+
+// mostRetry is the longest wait a source can ask for.
+const mostRetry = 24 * time.Hour
 
 // failWait grows from a minute, or the interval if that is shorter, to six hours.
 // Credentials that were refused are not tried more often than the interval says.

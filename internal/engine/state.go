@@ -67,6 +67,12 @@ type pollState struct {
 	AcceptID  string      `json:"acceptID,omitempty"`
 	Applying  *pollRecord `json:"applying,omitempty"`
 	StaleDone bool        `json:"staleDone,omitempty"`
+	// Torn: the table holds something of a poll that was not accepted, or only a
+	// part of one that was; "not modified" does not confirm that (SEMANTICS E3).
+	Torn bool `json:"torn,omitempty"`
+	// Moved: another thing is read, or by another class; what its first complete
+	// poll does not list goes with it (SEMANTICS E11).
+	Moved bool `json:"moved,omitempty"`
 	// Rejudge: conditions or ages changed, so the rows must be judged again.
 	Rejudge bool       `json:"rejudge,omitempty"`
 	Last    PollReport `json:"last"`
@@ -153,6 +159,9 @@ func copyMap[V any](m map[string]V) map[string]V {
 	}
 	return c
 }
+
+// present is how many rows the source listed when it was last read whole.
+func (s *state) present() int64 { return max(0, s.Rows-s.Missing) }
 
 // baseline is the largest accepted set of the last 7 days.
 func (p *pollState) baseline() int64 {

@@ -55,6 +55,13 @@ func (n *node) tellFailing(ctx context.Context) error {
 	case sdk.Forbidden:
 		kind, help = "role_missing", "give the login the right to read"
 	}
+	for _, other := range []string{"source_failing", "secret_refused", "role_missing"} {
+		if other != kind {
+			if err := n.clear(ctx, other); err != nil {
+				return err
+			}
+		}
+	}
 	return n.eng.Conditions.Raise(ctx, condition.Condition{
 		Node: n.name(), Kind: kind, Message: ps.Error, Help: help,
 	})

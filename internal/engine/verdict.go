@@ -23,6 +23,7 @@ func (p *polling) decide() error {
 	ps.Poll.Frozen = f
 	p.st = ps
 	p.accept = p.st.Poll.AcceptID == id || p.node.set.Agree > 0 && f.Agreeing >= p.node.set.Agree
+	p.overruled = p.accept
 	return nil
 }
 
@@ -31,24 +32,31 @@ func (p *polling) shrunk() bool {
 	if p.shape == sdk.Events {
 		return false
 	}
-	size, base := p.tally.listed, p.st.Poll.baseline()
-	if p.shape == sdk.Changes {
-		size = p.st.Rows + p.tally.added - p.tally.removed
-	}
+	size, base := p.holds(), p.st.Poll.baseline()
 	limits := p.node.set.Freeze
 	if size == 0 && p.node.set.EmptyOK {
 		return false
 	}
 	lost := base - size
-	if size == 0 && base >= int64(max(1, limits.MinRows)) {
+	// Without a baseline, as after a change of the URL, nothing still takes the
+	// place of what is there.
+	if size == 0 && max(base, p.st.present()) >= int64(max(1, limits.MinRows)) {
 		return true
 	}
 	return lost > 0 && float64(lost) >= limits.Share*float64(base) && lost >= int64(limits.Count)
 }
 
+// holds is how many rows the source has after the poll, by its own word.
+func (p *polling) holds() int64 {
+	if p.shape == sdk.Changes && !p.st.Poll.Moved {
+		return p.st.Rows + p.tally.added - p.tally.removed
+	}
+	return p.tally.listed
+}
+
 // freeze describes the frozen poll, counting polls that agree with the one before.
 func (p *polling) freeze(id string) *frozen {
-	f := &frozen{ID: id, Since: p.now.UnixMilli(), Rows: p.tally.listed, Was: p.st.Poll.baseline()}
+	f := &frozen{ID: id, Since: p.now.UnixMilli(), Rows: p.holds(), Was: max(p.st.Poll.baseline(), p.st.present())}
 	if was := p.st.Poll.Frozen; was != nil {
 		f.Since = was.Since
 		if differ := f.Rows - was.Rows; max(differ, -differ)*10 <= max(f.Rows, was.Rows) {
