@@ -106,7 +106,8 @@ func (f *finder) urlToken(text, plain string, start, col int) {
 		f.refuse(col, refusal)
 		return
 	}
-	if !plausibleHost(i) {
+	// The scheme says that it is a URL, whatever its top-level domain.
+	if name, addr := i.Host(); !addr.IsValid() && strings.IndexByte(name, '.') < 0 {
 		return
 	}
 	f.report(trimURL(text), col, i)

@@ -72,6 +72,8 @@ func TestScan(t *testing.T) {
 			[]string{"domain evil.example.com", "domain a.bad.com", "domain c.com", "domain d.com"}},
 		{"full stops of other scripts", "a．example．com b。example。com c․com d｡com 看 e.com。然后 f.com．", []string{
 			"domain a.example.com", "domain b.example.com", "domain c.com", "domain d.com", "domain e.com", "domain f.com"}},
+		{"names outside the public suffix list", "http://bad.example/q bad[.]internal c2.evil.test x7.onion bob@evil.example http://localhost/x invoice.pdf foo.internal", []string{
+			"url http://bad.example/q", "domain bad.internal", "domain c2.evil.test", "domain x7.onion", "email bob@evil.example"}},
 		{"dots in words", "evil-dot-example-dot-com bob-at-example-dot-org x-dot-y.appspot.com hot-dot-matrix", []string{
 			"domain evil.example.com", "email bob@example.org", "domain x-dot-y.appspot.com"}},
 		{"underscores", "_dmarc.example.com _http://a.com/b_ _c.com_, __d.com__ **_e.com_**", []string{

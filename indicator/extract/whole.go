@@ -243,7 +243,9 @@ func (f *finder) name(text, plain string, col int, defanged bool) bool {
 	if hasPort && (port == "" || strings.Trim(port, "0123456789") != "") {
 		return false
 	}
-	if strings.IndexByte(host, '.') < 0 || !plausible(host) || !defanged && !hasPort && isFileName(host) {
+	// Brackets around a dot are put there for one reason; "dot" is also a word.
+	sure := defanged && strings.ContainsAny(text, "[({")
+	if strings.IndexByte(host, '.') < 0 || !sure && !plausible(host) || !defanged && !hasPort && isFileName(host) {
 		return false
 	}
 	i, err := indicator.Parse(indicator.Domain, host)
@@ -274,8 +276,19 @@ func plausible(host string) bool {
 		}
 		host = i.Value
 	}
+	if reserved[host[dot+1:]] {
+		return true
+	}
 	suffix, icann := publicsuffix.PublicSuffix(host)
 	return (icann || strings.IndexByte(suffix, '.') > 0) && (!icann || len(suffix) < len(host))
+}
+
+// reserved are top-level domains outside the public suffix list that names in
+// reports do have: those kept for examples (RFC 2606), hidden services, and the
+// alternative roots that malware likes.
+var reserved = map[string]bool{
+	"example": true, "test": true, "invalid": true, "onion": true, "i2p": true,
+	"bit": true, "bazar": true, "lib": true, "coin": true, "emc": true, "eth": true,
 }
 
 func isASCII(s string) bool {
@@ -299,11 +312,6 @@ var fileEndings = map[string]bool{
 func isFileName(host string) bool {
 	stem, ending, _ := strings.Cut(strings.ToLower(host), ".")
 	return stem != "" && fileEndings[ending]
-}
-
-func plausibleHost(i indicator.Indicator) bool {
-	name, addr := i.Host()
-	return addr.IsValid() || plausible(name)
 }
 
 // digestRuns finds digests that are part of a longer word, as in a file name:
