@@ -111,7 +111,7 @@ func TestParseRefusals(t *testing.T) {
 		{URL, "hxxp://example.com/", ReasonDefanged}, {URL, "http://example[.]com/", ReasonDefanged},
 		{URL, "http://010.1.1.1/", ReasonOctal}, {URL, "http://0x7f.1/", ReasonHex}, {URL, "http://127.1/", ReasonShortForm},
 		{URL, "http://256.1.1.1/", ReasonOctetRange}, {URL, "http://[fe80::1%25eth0]/", ReasonZone},
-		{URL, "http:///x", ReasonHost}, {URL, "http://ex%61mple.com/", ReasonHost}, {URL, `http://a.example\b/`, ReasonHost},
+		{URL, "http:///x", ReasonHost}, {URL, "http://ex%61mple.com/", ReasonHost}, {URL, `http://a.example\b/`, ReasonHost}, {URL, `http://a.example\@b.example/`, ReasonHost},
 		{URL, "http://a.example:99999/", ReasonBadPort}, {URL, "http://a.example:x/", ReasonBadPort},
 		{URL, "http://a.example/a b", ReasonSpace}, {URL, "http://a.example/\x01", ReasonControl}, {URL, "http://a.example/\xff", ReasonUTF8},
 		{URL, "example.com", ReasonNotURL}, {URL, "file/x", ReasonNotURL}, {URL, "://x.example/", ReasonScheme},

@@ -54,6 +54,9 @@ func splitURL(s string) (urlParts, *Refusal) {
 	end := indexAny(rest, "/?#")
 	authority := rest[:end]
 	p.rest = rest[end:]
+	if strings.IndexByte(authority, '\\') >= 0 {
+		return p, refuse(ReasonHost, "a backslash before the path: to browsers it ends the host, to other readers it does not")
+	}
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
 		p.user, p.hasUser, authority = authority[:at], true, authority[at+1:]
 	}
