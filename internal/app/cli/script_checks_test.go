@@ -1,0 +1,138 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/remeld/remeld/internal/app"
+	"github.com/remeld/remeld/internal/sandbox"
+	"github.com/remeld/remeld/sdk"
+)
+
+// checked makes a check of the tenant a command.
+func checked(name string) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(check(ts, name, args)) }
+}
+
+// check compares what the sandbox has with what is wanted.
+func check(ts *testscript.TestScript, name string, args []string) error {
+	sb := roomOf(ts).sb
+	var got, want int
+	var err error
+	switch name {
+	case "calls", "effects":
+		if len(args) != 2 {
+			ts.Fatalf("usage: %s NAME N", name)
+		}
+		want = number(ts, args[1])
+		got = counted(sb, name, args[0])
+	case "struck":
+		want = number(ts, args[0])
+		for _, f := range sb.Faults() {
+			got += f.Hits
+		}
+	case "rows", "foreign":
+		if len(args) == 0 {
+			ts.Fatalf("usage: %s N [PATTERN]", name)
+		}
+		want = number(ts, args[0])
+		got, err = rowsLike(sb, name == "foreign", args[1:])
+	default:
+		ts.Fatalf("there is no check %q", name)
+	}
+	if err == nil && got != want {
+		err = fmt.Errorf("%s %v: there are %d", name, args, got)
+	}
+	return err
+}
+
+func number(ts *testscript.TestScript, text string) int {
+	n, err := strconv.Atoi(text)
+	ts.Check(err)
+	return n
+}
+
+// writing are the operations that change a tenant.
+var writing = map[string]bool{"import": true, "create": true, "delete": true, "batch_delete": true}
+
+func counted(sb *sandbox.Sandbox, what, name string) int {
+	var n int64
+	for _, c := range sb.Counters() {
+		if what == "effects" {
+			n += c.Effects[name]
+			continue
+		}
+		if c.Op == name || name == "write" && writing[c.Op] {
+			n += c.Calls
+		}
+	}
+	return int(n)
+}
+
+// rowsLike counts the rows of our app, or of others.
+func rowsLike(sb *sandbox.Sandbox, foreign bool, patterns []string) (int, error) {
+	rows, err := sb.Rows(sandbox.DemoTenant)
+	if err != nil {
+		return 0, err
+	}
+	var like *regexp.Regexp
+	if len(patterns) > 0 {
+		if like, err = regexp.Compile(patterns[0]); err != nil {
+			return 0, err
+		}
+	}
+	n := 0
+	for _, r := range rows {
+		if (r.CreatedBy != sandbox.DemoApp) != foreign {
+			continue
+		}
+		if like == nil || like.MatchString(r.Value+" "+r.Action) {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// settled asks the running process whether everything was read and handed on.
+func settled(ts *testscript.TestScript) error {
+	if err := ts.Exec("remeld", "status", "--json"); err != nil {
+		return err
+	}
+	var v app.StatusView
+	if err := json.Unmarshal([]byte(ts.ReadFile("stdout")), &v); err != nil {
+		return fmt.Errorf("remeld status --json: %w", err)
+	}
+	if v.Feeds == "" {
+		return errors.New("no process serves yet")
+	}
+	for _, n := range v.Nodes {
+		if n.Role == sdk.RoleSource && n.Seen.IsZero() || n.Lag != 0 || n.State == "polling" {
+			return fmt.Errorf("node %s is %s %s, lag %d", n.Name, n.State, n.Detail, n.Lag)
+		}
+	}
+	return nil
+}
+
+func tenantValues(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: tenant-values FILE")
+	}
+	rows, err := roomOf(ts).sb.Rows(sandbox.DemoTenant)
+	ts.Check(err)
+	var values []string
+	for _, r := range rows {
+		if r.CreatedBy == sandbox.DemoApp {
+			values = append(values, r.Value+"\n")
+		}
+	}
+	slices.Sort(values)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Join(values, "")), 0o600))
+}
