@@ -74,6 +74,7 @@ func TestScan(t *testing.T) {
 			"domain a.example.com", "domain b.example.com", "domain c.com", "domain d.com", "domain e.com", "domain f.com"}},
 		{"names outside the public suffix list", "http://bad.example/q bad[.]internal c2.evil.test x7.onion bob@evil.example http://localhost/x invoice.pdf foo.internal", []string{
 			"url http://bad.example/q", "domain bad.internal", "domain c2.evil.test", "domain x7.onion", "email bob@evil.example"}},
+		{"full-width letters", "ＥＶＩＬ．com ＥＶＩＬ29．example x．ｃom", []string{"domain evil.com", "domain evil29.example", "domain x.com"}},
 		{"dots in words", "evil-dot-example-dot-com bob-at-example-dot-org x-dot-y.appspot.com hot-dot-matrix", []string{
 			"domain evil.example.com", "email bob@example.org", "domain x-dot-y.appspot.com"}},
 		{"underscores", "_dmarc.example.com _http://a.com/b_ _c.com_, __d.com__ **_e.com_**", []string{

@@ -276,7 +276,7 @@ func plausible(host string) bool {
 		}
 		host = i.Value
 	}
-	if reserved[host[dot+1:]] {
+	if reserved[host[strings.LastIndexByte(host, '.')+1:]] { // the name may have become shorter
 		return true
 	}
 	suffix, icann := publicsuffix.PublicSuffix(host)
