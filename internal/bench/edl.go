@@ -21,11 +21,15 @@ const (
 )
 
 func benchEDL(ctx context.Context, s *session) ([]row, error) {
-	list := filepath.Join(s.dir, "edl.txt")
-	if err := onlyLines(list, s.size.edl); err != nil {
+	dir := filepath.Join(s.dir, "edl")
+	input := filepath.Join(s.dir, "edl-list")
+	if err := os.Mkdir(input, 0o750); err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(s.dir, "edl")
+	if err := s.generate(ctx, input, s.size.edl); err != nil {
+		return nil, err
+	}
+	list, _ := listPaths(input)
 	got, err := s.undisturbed(ctx, func() (sample, error) {
 		got, err := s.child(ctx, job{Measure: "edl", Dir: dir, Body: list, Runs: s.runs})
 		return got, errors.Join(err, os.RemoveAll(dir))
@@ -39,19 +43,6 @@ func benchEDL(ctx context.Context, s *session) ([]row, error) {
 	first.notes = fmt.Sprintf("%.0f lines, %s, %s; peak of the process with the load %s", got.Values["lines"], megabytes(size), seconds(median(got.Series["first"])), megabytes(got.Peak))
 	rows := []row{first, over("f", "the same body again, over HTTP", size/median(got.Series["repeated"]), repeatedRate)}
 	return rows, errors.Join(s.explain(ctx, rows, job{Measure: "edl", Dir: dir, Body: list, Runs: 1}), os.RemoveAll(dir))
-}
-
-// onlyLines writes one list of the mix.
-func onlyLines(path string, n int) error {
-	dir, err := os.MkdirTemp(filepath.Dir(path), "edl-")
-	if err != nil {
-		return err
-	}
-	one, _, err := lists(dir, n)
-	if err != nil {
-		return err
-	}
-	return errors.Join(os.Rename(one, path), os.RemoveAll(dir))
 }
 
 // childEDL serves a feed node's table; each round is a feed without a cache.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -63,8 +64,14 @@ func appendIPv4(dst []byte, a uint32) []byte {
 	return fmt.Appendf(dst, "%d.%d.%d.%d", a>>24, a>>16&255, a>>8&255, a&255)
 }
 
-// lists writes a list of n lines, and the same lines in another order.
-func lists(dir string, n int) (one, other string, err error) {
+// listPaths are the files that childLists writes.
+func listPaths(dir string) (one, other string) {
+	return filepath.Join(dir, "list-1.txt"), filepath.Join(dir, "list-2.txt")
+}
+
+// childLists writes a list of j.Size lines, and the same lines in another order.
+func childLists(_ context.Context, j job, _ *watch) error {
+	n := j.Size
 	r := rand.New(rand.NewPCG(seed, 1))
 	text := make([]byte, 0, n*28)
 	ends := make([]int, 0, n)
@@ -78,16 +85,15 @@ func lists(dir string, n int) (one, other string, err error) {
 		}
 		return text[ends[i-1]:ends[i]]
 	}
-	one, other = filepath.Join(dir, "list-1.txt"), filepath.Join(dir, "list-2.txt")
+	one, other := listPaths(j.Dir)
 	if err := os.WriteFile(one, text, 0o600); err != nil {
-		return "", "", err
+		return err
 	}
-	err = write(other, func(w *bufio.Writer) {
+	return write(other, func(w *bufio.Writer) {
 		for _, i := range r.Perm(n) {
 			_, _ = w.Write(line(i)) // Flush tells
 		}
 	})
-	return one, other, err
 }
 
 // mixedIPv4 writes n lines: 70 % addresses, 20 % CIDRs with host bits, 10 % ranges.

@@ -13,14 +13,15 @@ const (
 	// tooMuch is the share of the machine that others may take during a round.
 	tooMuch = 0.15
 	// retries is how often a disturbed measurement is repeated.
-	retries = 4
-	// patience is how long to wait for a quiet machine before a measurement.
-	patience = 90 * time.Second
+	retries = 3
+	// patience is how long a whole run waits for a quiet machine, all together.
+	patience = 2 * time.Minute
 	probe    = 500 * time.Millisecond
 )
 
 // noise is what other programs did to the measurements.
 type noise struct {
+	waited   time.Duration
 	repeated int     // measurements taken again
 	worst    float64 // share of the machine taken during one that counts
 }
@@ -40,11 +41,12 @@ func ticks() float64 {
 	return (user + nice + system + irq + soft + steal) / 100
 }
 
-// quiet waits until others leave the machine alone, at most patience.
-func quiet(ctx context.Context) {
-	for end := time.Now().Add(patience); time.Now().Before(end) && ctx.Err() == nil; {
+// quiet waits until others leave the machine alone, while there is patience left.
+func (n *noise) quiet(ctx context.Context) {
+	for n.waited < patience && ctx.Err() == nil {
 		before := ticks()
 		time.Sleep(probe)
+		n.waited += probe
 		if share(ticks()-before, probe.Seconds()) < tooMuch {
 			return
 		}
@@ -64,7 +66,7 @@ func (s *session) undisturbed(ctx context.Context, take func() (sample, error)) 
 			return sample{}, err
 		}
 		if !s.quick {
-			quiet(ctx)
+			s.noise.quiet(ctx)
 		}
 		before, begun := ticks(), time.Now()
 		got, err := take()
