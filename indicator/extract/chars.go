@@ -10,7 +10,8 @@ const (
 	delimiter = 1 + iota
 	separator // a delimiter unless the token is in double quotes
 	lead      // may begin a non-ASCII delimiter
-	dot       // a full stop of another script, in place of one in a name
+	dot       // a dot of another shape
+	stop      // a full stop of another script: a dot between letters and digits
 	nothing   // has no width: put into a value so that it does not match
 )
 
@@ -33,7 +34,7 @@ var marks = [256]bool{'.': true, ':': true, '@': true, '[': true, '(': true, '{'
 // wideChar returns the width of the character that begins with b, and what it is
 // to a word: 0 for a part of it, with a width of 1. It knows general punctuation
 // (U+2000–206F), CJK punctuation (U+3000–303F), full-width brackets and commas,
-// full stops in place of a dot (U+2024, U+3002, U+FF0E, U+FF61), and characters
+// dots (U+2024, U+FF0E) and full stops in place of one (U+3002, U+FF61), and characters
 // without width (soft hyphen, U+200B–200F, U+2060, U+FEFF).
 func wideChar(b byte, next []byte) (width, what int) {
 	if b == 0xC2 && len(next) > 0 {
@@ -48,8 +49,10 @@ func wideChar(b byte, next []byte) (width, what int) {
 		return 1, 0
 	}
 	switch u := uint32(b)<<16 | uint32(next[0])<<8 | uint32(next[1]); {
-	case u == 0xE280A4 || u == 0xE38082 || u == 0xEFBC8E || u == 0xEFBDA1:
+	case u == 0xE280A4 || u == 0xEFBC8E:
 		return 3, dot
+	case u == 0xE38082 || u == 0xEFBDA1:
+		return 3, stop
 	case u >= 0xE2808B && u <= 0xE2808F || u == 0xE281A0 || u == 0xEFBBBF:
 		return 3, nothing
 	case u >= 0xE28080 && u <= 0xE281AF || u >= 0xE38080 && u <= 0xE380BF:

@@ -111,8 +111,11 @@ func (s *scanner) put(b byte, width int) error {
 func (s *scanner) wide(b byte) error {
 	next, _ := s.in.Peek(3)
 	width, what := wideChar(b, next)
-	if what == dot && (width == len(next)+1 || !isAlnum(next[width-1]) || !s.afterAlnum()) {
+	if what == stop {
 		what = delimiter // the end of a sentence
+		if width <= len(next) && isAlnum(next[width-1]) && s.afterAlnum() {
+			what = dot
+		}
 	}
 	if width > 1 {
 		_, _ = s.in.Discard(width - 1)

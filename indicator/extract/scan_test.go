@@ -75,6 +75,7 @@ func TestScan(t *testing.T) {
 		{"names outside the public suffix list", "http://bad.example/q bad[.]internal c2.evil.test x7.onion bob@evil.example http://localhost/x invoice.pdf foo.internal", []string{
 			"url http://bad.example/q", "domain bad.internal", "domain c2.evil.test", "domain x7.onion", "email bob@evil.example"}},
 		{"full-width letters", "ＥＶＩＬ．com ＥＶＩＬ29．example x．ｃom", []string{"domain evil.com", "domain evil29.example", "domain x.com"}},
+		{"netmask", "192.0.2.28/255.255.255.240", []string{"!bad_prefix 192.0.2.28/255.255.255.240"}},
 		{"dots in words", "evil-dot-example-dot-com bob-at-example-dot-org x-dot-y.appspot.com hot-dot-matrix", []string{
 			"domain evil.example.com", "email bob@example.org", "domain x-dot-y.appspot.com"}},
 		{"underscores", "_dmarc.example.com _http://a.com/b_ _c.com_, __d.com__ **_e.com_**", []string{

@@ -135,7 +135,12 @@ func looksIPv4(s string) bool {
 	}
 	tail := rest[1:]
 	switch rest[0] {
-	case ':', '/':
+	case '/':
+		if after, mask := quad(tail); mask && after == "" {
+			return true // a netmask, refused as such
+		}
+		fallthrough
+	case ':':
 		return tail != "" && len(tail) <= 5 && strings.Trim(tail, "0123456789") == ""
 	case '-':
 		rest, ok = quad(tail)
