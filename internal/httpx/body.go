@@ -130,7 +130,7 @@ func Unpack(r io.Reader, limit int64) (io.ReadCloser, error) {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	rc := io.NopCloser(br)
+	rc, packed := io.NopCloser(br), true
 	switch {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
 		rc, err = gzip.NewReader(br)
@@ -139,12 +139,12 @@ func Unpack(r io.Reader, limit int64) (io.ReadCloser, error) {
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
 		return nil, errArchive
 	default:
-		err = nil
+		err, packed = nil, false
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read compressed file: %w", err)
 	}
-	return &body{Reader: capAt(rc, limit, true), close: rc.Close}, nil
+	return &body{Reader: capAt(rc, limit, packed), close: rc.Close}, nil
 }
 
 // body is a reader with its own closing.
