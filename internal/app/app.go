@@ -57,6 +57,7 @@ type App struct {
 	web        *web.Server
 
 	commits sync.Mutex // one commit at a time
+	handing sync.Mutex // delivery is handed one state after the other
 
 	mu         sync.Mutex // what is in force
 	config     *config.Config

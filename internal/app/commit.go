@@ -35,7 +35,7 @@ func (a *App) parts(ctx context.Context, cfg *config.Config) error {
 	}
 	a.deliver, err = deliver.Open(ctx, deliver.Deps{
 		Store: a.store, Clock: a.clock, Log: a.log, Conditions: a.conditions,
-		Upstream: upstream{a.engine, a.hasNode, a.protectedBy}, Owner: a.keys.mark, Settings: a.opts.Deliver,
+		Upstream: upstream{a.engine, a.hasNode, a.retires, a.protectedBy}, Owner: a.keys.mark, Settings: a.opts.Deliver,
 		Lifted: func(ctx context.Context, _, list string) error {
 			_, err := a.engine.ApproveLifted(ctx, list)
 			return err
@@ -135,8 +135,13 @@ func (a *App) forgetDomains(ctx context.Context, b *built) error {
 
 // protect hands delivery the destinations with the protected lists as they are.
 func (a *App) protect(ctx context.Context) error {
-	cfg, b := a.inForce()
-	p, err := newProtection(ctx, cfg, a.lists, a.engine.Table)
+	// One that began with an earlier configuration must not end after a later one.
+	a.handing.Lock()
+	defer a.handing.Unlock()
+	a.mu.Lock()
+	cfg, b, lists := a.config, a.built, a.lists
+	a.mu.Unlock()
+	p, err := newProtection(ctx, cfg, lists, a.engine.Table)
 	if err != nil {
 		return err
 	}
@@ -150,6 +155,12 @@ func (a *App) protect(ctx context.Context) error {
 func (a *App) hasNode(name string) bool {
 	cfg, _ := a.inForce()
 	return cfg != nil && cfg.Nodes[name] != nil
+}
+
+// retires tells whether a node that is gone still has rows to withdraw.
+func (a *App) retires(name string) bool {
+	_, b := a.inForce()
+	return b != nil && slices.ContainsFunc(b.retired, func(t target) bool { return t.node.Name == name })
 }
 
 // inForce is the configuration in force and what it became.

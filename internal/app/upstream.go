@@ -18,13 +18,18 @@ import (
 type upstream struct {
 	engine  *engine.Engine
 	hasNode func(name string) bool
+	retires func(name string) bool
 	lists   func(node string) []string // the protected lists of a destination
 }
 
 // Watermark implements deliver.Upstream.
 func (u upstream) Watermark(ctx context.Context, node string) (deliver.Watermark, error) {
 	if !u.hasNode(node) {
-		return deliver.Watermark{Settled: true, AllowReady: true}, nil
+		w := deliver.Watermark{Settled: u.retires(node), AllowReady: true}
+		if !w.Settled { // on_remove: keep, and delivery is about to be told
+			w.Waiting = []string{node + ": the configuration is being changed"}
+		}
+		return w, nil
 	}
 	w, err := u.engine.Watermark(ctx, node)
 	if err != nil {

@@ -27,7 +27,7 @@ func (w *world) settleWith(calls int) {
 			quiet, last = 0, changes
 		}
 		quiet++
-		if n >= want && quiet > 5 || quiet > 2000 { // a loop may wait for another that sleeps
+		if n >= want && quiet > 5 || quiet > 400 { // a loop may wait for another that sleeps
 			return
 		}
 		time.Sleep(500 * time.Microsecond)

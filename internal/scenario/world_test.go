@@ -37,6 +37,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	t.Parallel()
 	sb, err := sandbox.Start(context.WithoutCancel(t.Context()), sandbox.Options{
 		Start: begin, Frozen: true, PlainAddr: "127.0.0.1:0", Dir: t.TempDir(), TokenLifetime: 30 * 365 * day,
 	})

@@ -141,7 +141,16 @@ func (t *target) object(rec *indicator.Record, kind, value, action string) sdk.O
 
 // slotOf is the service's own notion of the same value: type and folded value
 // (defender-sentinel reference 1.4); with the action it is one object.
-func slotOf(kind, value string) string { return kind + "|" + strings.ToLower(value) }
+func slotOf(kind, value string) string { return kind + "|" + fold(value) }
+
+// fold makes spellings of one value alike: letter case, and the groups of an IPv6
+// address, which the service may list in another form than it takes.
+func fold(value string) string {
+	if a, err := netip.ParseAddr(value); err == nil {
+		return a.String()
+	}
+	return strings.ToLower(value)
+}
 
 func severity(s indicator.Score) string {
 	n, known := s.Get()

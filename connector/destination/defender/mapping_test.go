@@ -42,7 +42,7 @@ func TestMapKinds(t *testing.T) {
 		identities string // joined by space; "!code" when unfit
 	}{
 		{indicator.IPv4, "8.8.4.4", "block", "IpAddress|8.8.4.4|Block"},
-		{indicator.IPv6, "2001:4860:4860::8888", "audit", "IpAddress|2001:4860:4860:0:0:0:0:8888|Audit"},
+		{indicator.IPv6, "2001:4860:4860::8888", "audit", "IpAddress|2001:4860:4860::8888|Audit"},
 		{indicator.IPv4, "8.8.4.4-8.8.4.6", "block", "IpAddress|8.8.4.4|Block IpAddress|8.8.4.5|Block IpAddress|8.8.4.6|Block"},
 		{indicator.IPv4, "8.8.4.0/29", "warn", strings.TrimSpace(slash29)},
 		{indicator.IPv4, "8.8.4.0/28", "block", "!range_too_wide"},
@@ -159,5 +159,16 @@ func TestValidateNamesEverything(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// The service may list an IPv6 address in another spelling than it was sent in: it is
+// the same object, not one that somebody edited.
+func TestD18_SpellingsOfAnAddressAreOneObject(t *testing.T) {
+	sent := slotOf("IpAddress", "2001:db8:0:0:0:0:0:A")
+	for _, listed := range []string{"2001:db8::a", "2001:DB8:0:0:0:0:0:a", "2001:0db8:0000:0000:0000:0000:0000:000a"} {
+		if got := slotOf("IpAddress", listed); got != sent {
+			t.Errorf("%s is %s, sent as %s", listed, got, sent)
+		}
 	}
 }

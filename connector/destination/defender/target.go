@@ -221,7 +221,7 @@ func matches(sent []api.Indicator, results []api.ImportResult) error {
 		return fmt.Errorf("%d items sent, %d answered", len(sent), len(results))
 	}
 	for i := range sent {
-		if !strings.EqualFold(sent[i].Value, results[i].Indicator) {
+		if fold(sent[i].Value) != fold(results[i].Indicator) {
 			return fmt.Errorf("item %d sent as %q, answered as %q", i, sent[i].Value, results[i].Indicator)
 		}
 	}
