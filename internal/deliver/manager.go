@@ -44,6 +44,7 @@ type Manager struct {
 	mu     sync.Mutex
 	dests  []*Destination
 	groups map[string]*group
+	shared map[string]*shared // by group, for good
 	fences map[string]store.Fence
 	lists  map[string]*listing // last complete listing by domain
 	plans  map[string]*Plan    // planned here and not saved; the last few
@@ -53,8 +54,8 @@ type Manager struct {
 type group struct {
 	name  string
 	dests []*Destination
-	// shared outlives a change of configuration: an apply of the old destinations
-	// and one of the new exclude each other.
+	// shared outlives every change of configuration: an apply of old destinations and
+	// one of new ones exclude each other, even if the group was gone in between.
 	*shared
 }
 
@@ -62,8 +63,10 @@ type shared struct {
 	busy sync.Mutex // held while applying or resolving
 	// applying is for those who watch: asking the lock would take it from a plan.
 	applying atomic.Bool
-	run      runState // of the loop alone
-	poke     atomic.Bool
+	run      runState // of the group's loop alone
+	// driven: the group has its loop.
+	driven atomic.Bool
+	poke   atomic.Bool
 }
 
 // Open makes a Manager and rebuilds the rate windows from the stored calls.
@@ -71,7 +74,7 @@ func Open(ctx context.Context, deps Deps) (*Manager, error) {
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
 	}
-	m := &Manager{deps: deps, set: deps.Settings.withDefaults(), pace: pace.New(deps.Clock), groups: map[string]*group{},
+	m := &Manager{deps: deps, set: deps.Settings.withDefaults(), pace: pace.New(deps.Clock), groups: map[string]*group{}, shared: map[string]*shared{},
 		fences: map[string]store.Fence{}, lists: map[string]*listing{}, plans: map[string]*Plan{}}
 	v, err := deps.Store.View()
 	if err != nil {
@@ -90,7 +93,6 @@ func Open(ctx context.Context, deps Deps) (*Manager, error) {
 func (m *Manager) Configure(_ context.Context, dests []Destination) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	old := m.groups
 	m.groups, m.dests = map[string]*group{}, nil
 	for i := range dests {
 		d := dests[i]
@@ -101,10 +103,10 @@ func (m *Manager) Configure(_ context.Context, dests []Destination) error {
 		name := quotaOf(d.Target.Info())
 		g := m.groups[name]
 		if g == nil {
-			g = &group{name: name, shared: &shared{}}
-			if was := old[name]; was != nil {
-				g.shared = was.shared
+			if m.shared[name] == nil {
+				m.shared[name] = &shared{}
 			}
+			g = &group{name: name, shared: m.shared[name]}
 			g.poke.Store(true)
 			m.groups[name] = g
 		}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/remeld/remeld/internal/condition"
@@ -35,22 +36,39 @@ type runState struct {
 
 // Run drives every group until ctx ends: an apply a while after upstream settles,
 // renewals when due, a look for drift, and what was left of an earlier apply after
-// growing waits. Groups run side by side. The error is ctx's.
+// growing waits. Each group has a loop of its own: a tenant that is slow, throttled
+// or down holds up no other. The error is ctx's.
 func (m *Manager) Run(ctx context.Context) error {
+	var loops sync.WaitGroup
+	defer loops.Wait()
 	for {
-		groups := m.groupsSorted()
-		left := make(chan struct{}, len(groups))
-		for _, g := range groups {
-			go func() {
-				defer func() { left <- struct{}{} }()
-				m.look(ctx, g)
-			}()
-		}
-		for range groups {
-			<-left
+		for _, g := range m.groupsSorted() {
+			if g.driven.CompareAndSwap(false, true) {
+				loops.Go(func() {
+					defer g.driven.Store(false)
+					m.drive(ctx, g.name)
+				})
+			}
 		}
 		if err := m.deps.Clock.Sleep(ctx, lookEvery); err != nil {
 			return err
+		}
+	}
+}
+
+// drive is the loop of one group; it ends with ctx or when nothing is aimed at the
+// group any more.
+func (m *Manager) drive(ctx context.Context, name string) {
+	for {
+		m.mu.Lock()
+		g := m.groups[name]
+		m.mu.Unlock()
+		if g == nil {
+			return
+		}
+		m.look(ctx, g)
+		if m.deps.Clock.Sleep(ctx, lookEvery) != nil {
+			return
 		}
 	}
 }

@@ -158,3 +158,33 @@ func TestE16_LoopGoesOnAfterTheClockIsSetBack(t *testing.T) {
 		t.Errorf("due %v, %v", due, err)
 	}
 }
+
+// One tenant that is down and waited for holds up no other.
+func TestD12_SlowTenantHoldsUpNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 100)
+		r.wantMany(3)
+		slow := newTenant(r.clock, 100)
+		other := slow.door("app", "Block")
+		other.info.Domain, other.info.Quota = "twin/t2", "twin/t2"
+		other.info.Ops[sdk.OpUpsert] = sdk.Op{Batch: 1, PerHour: 1, RateKey: "slow", Idempotent: true}
+		r.dests = append(r.dests, Destination{Node: "slow", Target: other, Mode: ModeAuto, ConfigVersion: "1", Guards: looseGuards})
+		for _, v := range []string{"a.evil.com", "b.evil.com", "c.evil.com"} {
+			r.want("slow", v, 80)
+		}
+		follow, stop := running(t, r)
+		defer stop()
+		slow.mu.Lock()
+		slow.clock = r.tenant.clock
+		slow.mu.Unlock()
+		follow(10 * time.Minute) // the slow one waits for its hour by now
+		r.tenant.mu.Lock()
+		r.want("def", "new.evil.com", 80)
+		r.graph.mark.Heads["t"]++
+		r.tenant.mu.Unlock()
+		follow(20 * time.Minute)
+		if n := len(r.tenant.live()); n != 4 {
+			t.Errorf("%d live at the tenant that answers, want 4", n)
+		}
+	})
+}

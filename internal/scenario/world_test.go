@@ -81,7 +81,7 @@ type site struct {
 	app  *app.App
 	end  context.CancelFunc
 	done chan error
-	size int // nodes
+	size int // nodes and tenants, each with a loop
 }
 
 // open starts an installation with these nodes; more is whatever else stands at the
@@ -165,7 +165,7 @@ func (s *site) stop() {
 	}
 }
 
-// resize learns how many nodes run, each of which sleeps when there is nothing to do.
+// resize learns how many loops run besides the fixed ones.
 func (s *site) resize() {
 	s.t.Helper()
 	nodes, err := s.app.Nodes(s.t.Context(), app.None{})
@@ -173,4 +173,11 @@ func (s *site) resize() {
 		s.t.Fatal(err)
 	}
 	s.size = len(nodes)
+	v, err := s.app.Status(s.t.Context(), app.None{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if len(v.Destinations) > 0 { // the loop of the one tenant there is
+		s.size++
+	}
 }
