@@ -198,11 +198,12 @@ func (s *stepping) tailAllow(ctx context.Context) (moved bool, err error) {
 func (s *stepping) reloadAllow(ctx context.Context, name string, head uint64, known bool) error {
 	s.node.allow = nil
 	s.node.ranger = nil
-	s.begin("allow-list " + name + " read anew")
+	lifted := ""
 	if known {
 		s.lift(name)
-		s.st.Step.Rebuild.Lifted = name
+		lifted = name
 	}
+	s.restart("allow-list "+name+" read anew", lifted)
 	s.st.Step.Cursors[name] = head
 	return s.commitState(ctx)
 }
@@ -233,10 +234,11 @@ func (s *stepping) followAllow(ctx context.Context, from *node, at uint64) error
 		return s.allowRanges(ctx, from.name(), changes, head)
 	}
 	if len(changes) > manyEntries {
-		s.begin("allow-list " + from.name() + " changed")
+		lifted := ""
 		if len(gone.has) > 0 {
-			s.st.Step.Rebuild.Lifted = from.name()
+			lifted = from.name()
 		}
+		s.restart("allow-list "+from.name()+" changed", lifted)
 		s.st.Step.Cursors[from.name()] = head
 		return s.commitState(ctx)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/remeld/remeld/indicator"
@@ -189,6 +190,9 @@ func (e *Engine) past(ctx context.Context) (*graph.Graph, error) {
 // adopt writes what the plan means for the store, in one commit, and gives the new
 // nodes their state, dictionary and fence.
 func (e *Engine) adopt(ctx context.Context, next *nodeSet, steps []graph.Step) error {
+	if err := e.claim(ctx, next, steps); err != nil {
+		return err
+	}
 	v, err := e.Store.View()
 	if err != nil {
 		return err
@@ -218,12 +222,6 @@ func (e *Engine) adopt(ctx context.Context, next *nodeSet, steps []graph.Step) e
 		c.Writes = append(c.Writes, w)
 		states[s.Name] = st
 	}
-	for name := range states {
-		n := next.nodes[name]
-		if n.fence, err = e.Store.Acquire(ctx, "node/"+name); err != nil {
-			return fmt.Errorf("become the writer of node %s: %w", name, err)
-		}
-	}
 	if _, err := e.Store.Commit(ctx, c); err != nil {
 		return fmt.Errorf("commit the configuration: %w", err)
 	}
@@ -231,6 +229,25 @@ func (e *Engine) adopt(ctx context.Context, next *nodeSet, steps []graph.Step) e
 		next.nodes[name].st.Store(st)
 	}
 	return e.tellReplaced(ctx, next, steps)
+}
+
+// claim becomes the writer of every node that is new, changed or removed. It comes
+// before their state is read: a poll by hand may be under way.
+func (e *Engine) claim(ctx context.Context, next *nodeSet, steps []graph.Step) error {
+	for _, s := range steps {
+		n := next.nodes[s.Name]
+		if n != nil && s.Action == graph.Keep && n.st.Load() != nil {
+			continue
+		}
+		fence, err := e.Store.Acquire(ctx, "node/"+s.Name)
+		if err != nil {
+			return fmt.Errorf("become the writer of node %s: %w", s.Name, err)
+		}
+		if n != nil {
+			n.fence = fence
+		}
+	}
+	return nil
 }
 
 // tellReplaced ends what was wrong with what a source read before.
@@ -282,6 +299,9 @@ func (n *node) stateAfter(ctx context.Context, v store.View, c *store.Commit, ac
 				return nil, err
 			}
 			c.Writes = c.Writes[:len(c.Writes)-1] // the state is written anew
+			if err := n.breakLog(ctx, v, c); err != nil {
+				return nil, err
+			}
 		}
 		st, action = &state{}, graph.Add
 	}
@@ -292,6 +312,18 @@ func (n *node) stateAfter(ctx context.Context, v store.View, c *store.Commit, ac
 	st.Poll.Applying = nil // an interrupted poll is discarded: the next one finds the rest
 	n.describe(st, action)
 	return st, nil
+}
+
+// breakLog lets the log end behind an entry nobody can read any more: whoever
+// tails it reads the table, which is another one now.
+func (n *node) breakLog(ctx context.Context, v store.View, c *store.Commit) error {
+	head, _, err := v.Head(ctx, n.logName())
+	if err != nil {
+		return err
+	}
+	c.Appends = append(c.Appends, store.Append{Log: n.logName(), Keys: [][]byte{docKey(n.name())}})
+	c.Trims = append(c.Trims, store.Trim{Log: n.logName(), UpTo: head + 1})
+	return nil
 }
 
 // describe writes what the node is now into its state, and what has to be done
@@ -308,9 +340,9 @@ func (n *node) describe(st *state, action graph.Action) {
 		for name := range st.Step.Cursors {
 			if !slices.Contains(n.spec.Inputs, name) && !slices.Contains(n.spec.Allow, name) {
 				delete(st.Step.Cursors, name)
-				delete(st.Step.AllowReady, name)
 			}
 		}
+		maps.DeleteFunc(st.Step.AllowReady, func(edge string, _ bool) bool { return !slices.Contains(n.spec.Allow, edge) })
 		if rb.Lifted == "" && st.Step.Rebuild != nil {
 			rb.Lifted = st.Step.Rebuild.Lifted
 		}

@@ -55,14 +55,16 @@ type Deps struct {
 const (
 	defaultPollMemory = 256 << 20
 	defaultChunk      = 10_000
-	concurrentPolls   = 2
+	concurrentPolls   = 2  // being merged and written
+	concurrentReads   = 16 // waiting for their sources, most of the time
 )
 
 // Engine runs nodes. Safe for concurrent use.
 type Engine struct {
 	Deps
 	budget *spool.Budget
-	polls  chan struct{} // one token a running poll
+	reads  chan struct{} // one token a poll under way
+	polls  chan struct{} // one token a poll that is merged and written
 	clock  clockGuard
 
 	apply sync.Mutex // one Apply at a time
@@ -99,7 +101,8 @@ func New(ctx context.Context, d Deps) (*Engine, error) {
 			return nil, fmt.Errorf("remove left-over run: %w", err)
 		}
 	}
-	e := &Engine{Deps: d, budget: spool.NewBudget(d.PollMemory), polls: make(chan struct{}, concurrentPolls)}
+	e := &Engine{Deps: d, budget: spool.NewBudget(d.PollMemory), polls: make(chan struct{}, concurrentPolls),
+		reads: make(chan struct{}, concurrentReads)}
 	empty, err := graph.New(nil)
 	if err != nil {
 		return nil, err

@@ -89,6 +89,12 @@ func (n *node) record(rec *indicator.Record, key []byte, r *row.Row) error {
 // was last seen in the source's last accepted complete poll (SEMANTICS E5); a
 // reader's row when the latest of its sources was.
 func (n *node) resolveLast(rec *indicator.Record, r *row.Row, lastOf map[string]time.Time) {
+	defer func() {
+		// A row that came with a poll that was not accepted is younger than the last.
+		if rec.Attrs.LastSeen.Before(rec.Attrs.FirstSeen) {
+			rec.Attrs.LastSeen = rec.Attrs.FirstSeen
+		}
+	}()
 	if n.isSource() {
 		if r.Last == 0 {
 			rec.Attrs.LastSeen = row.Time(n.st.Load().Poll.LastComplete)

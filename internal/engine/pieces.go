@@ -103,7 +103,17 @@ func (s *stepping) mergeRanges(ctx context.Context, keys [][]byte) error {
 		s.node.ranger = nil
 		return err
 	}
+	s.takeLeftOut()
 	return nil
+}
+
+// takeLeftOut has the address space read anew once there is room again for ranges
+// that were left out.
+func (s *stepping) takeLeftOut() {
+	r, most := s.node.ranger, s.node.proc.(sdk.Ranger).MaxPieces()
+	if r.bound && r.freed && r.claims.Pieces() <= most-most/10 {
+		s.node.ranger = nil
+	}
 }
 
 // allowRanges follows changed entries of an allow edge.
@@ -170,6 +180,7 @@ func (w *pieceWriter) row(ctx context.Context, from *node, edge int, key, value 
 			return err
 		}
 		r.remove(id)
+		r.freed = true
 	}
 	return nil
 }

@@ -77,15 +77,27 @@ func (e *Engine) PollNow(ctx context.Context, name string) (PollReport, error) {
 
 var errClockJump = errors.New("the clock jumped: nothing is applied until it is acknowledged or right again")
 
-func (n *node) poll(ctx context.Context) (PollReport, error) {
+// enter takes a token.
+func enter(ctx context.Context, tokens chan struct{}) (leave func(), err error) {
 	select {
-	case n.eng.polls <- struct{}{}:
-		defer func() { <-n.eng.polls }()
+	case tokens <- struct{}{}:
+		return func() { <-tokens }, nil
 	case <-ctx.Done():
-		return PollReport{}, ctx.Err()
+		return nil, ctx.Err()
 	}
+}
+
+func (n *node) poll(ctx context.Context) (PollReport, error) {
+	leave, err := enter(ctx, n.eng.reads)
+	if err != nil {
+		return PollReport{}, err
+	}
+	defer leave()
 	n.reading.Lock()
 	defer n.reading.Unlock()
+	if n.live.deaf.Load() {
+		return PollReport{}, errDeaf
+	}
 	if err := n.ready(ctx); err != nil {
 		return PollReport{}, err
 	}
@@ -96,6 +108,10 @@ func (n *node) poll(ctx context.Context) (PollReport, error) {
 	if err := p.read(ctx); err != nil {
 		return PollReport{}, err
 	}
+	if leave, err = enter(ctx, n.eng.polls); err != nil {
+		return PollReport{}, err
+	}
+	defer leave()
 	n.work.Lock()
 	defer n.work.Unlock()
 	p.st = n.st.Load() // ageing may have moved it while the source was read
@@ -130,11 +146,11 @@ func (p *polling) read(ctx context.Context) error {
 	if p.st.Poll.NextFor == n.parse() {
 		state = p.st.Poll.Next
 	}
-	p.result, p.failed = n.source.Poll(ctx, state, p.in.sink())
+	p.result, p.failed = p.ask(ctx, state)
 	if p.failed == nil && p.result.NotModified && state != nil && p.st.Poll.Torn && ctx.Err() == nil {
 		// It is the accepted body again, but the table is not.
 		state = nil
-		p.result, p.failed = n.source.Poll(ctx, nil, p.in.sink())
+		p.result, p.failed = p.ask(ctx, nil)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err() // the engine ends, which says nothing of the source

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 
@@ -22,8 +23,8 @@ type rangeState struct {
 	ids    map[string]uint32
 	list   []claimant
 	free   []uint32
-	// bound: a claim was left out because of MaxPieces.
-	bound bool
+	// bound: a claim was left out because of MaxPieces; freed: others went since.
+	bound, freed bool
 }
 
 // claimant is one row of an input, or one entry of an allow edge.
@@ -88,6 +89,9 @@ func (s *stepping) loadRanges(ctx context.Context) error {
 		if edge >= 0 {
 			s.st.Step.Rebuild.Heads[from.name()] = head
 		} else {
+			if err := s.noteShrunk(ctx, from, head); err != nil {
+				return err
+			}
 			s.st.Step.Cursors[from.name()] = head
 		}
 		err = s.view.Scan(ctx, from.out(), addressKinds, func(key, value []byte) error {
@@ -103,6 +107,48 @@ func (s *stepping) loadRanges(ctx context.Context) error {
 	}
 	s.node.ranger = r
 	return s.loadClaims(ctx)
+}
+
+// noteShrunk marks what the pending merge makes visible if an allow-list lost
+// entries that this reader did not see go (SEMANTICS E10).
+func (s *stepping) noteShrunk(ctx context.Context, from *node, head uint64) error {
+	at, known := s.st.Step.Cursors[from.name()]
+	if !known || at == head {
+		return nil
+	}
+	shrank, err := s.shrank(ctx, from, at)
+	if err == nil && shrank {
+		s.lift(from.name())
+		s.st.Step.Rebuild.Lifted = from.name()
+	}
+	return err
+}
+
+// shrank tells whether an entry that changed after a place in the log is gone; what
+// the log does not tell any more counts as gone.
+func (s *stepping) shrank(ctx context.Context, from *node, at uint64) (bool, error) {
+	keys := map[string]bool{}
+	err := s.view.Changes(ctx, from.logName(), at, manyEntries+1, func(_ uint64, key []byte) error {
+		keys[string(key)] = true
+		return nil
+	})
+	if errors.Is(err, store.ErrTrimmed) || len(keys) > manyEntries || err == nil && len(keys) == 0 {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read the changes of allow-list %s: %w", from.name(), err)
+	}
+	var r row.Row
+	for key := range keys {
+		value, err := s.view.Get(ctx, from.out(), []byte(key))
+		if err != nil || value == nil {
+			return true, err
+		}
+		if err := r.Decode(value); err != nil || !r.Emitted() {
+			return true, err
+		}
+	}
+	return false, nil
 }
 
 // lifting is the mark a pending merge carries.

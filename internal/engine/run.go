@@ -20,6 +20,7 @@ import (
 type liveStatus struct {
 	polling atomic.Bool
 	urgent  atomic.Bool  // poll at once
+	deaf    atomic.Bool  // a read goes on that was told to end
 	nextMs  atomic.Int64 // next poll
 }
 
@@ -191,6 +192,7 @@ func (n *node) turn(ctx context.Context) (time.Duration, error) {
 	}
 	if now := n.eng.now(); n.live.urgent.Swap(false) || !n.nextPoll().After(now) {
 		if _, err := n.poll(ctx); err != nil {
+			n.live.urgent.Store(true) // what was asked for is still to be done
 			return 0, err
 		}
 		n.schedule()

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -39,13 +40,24 @@ func (bubble) Sleep(ctx context.Context, d time.Duration) error {
 // running starts an engine inside a bubble; stop ends it and waits.
 func running(t *testing.T, s store.Store, specs ...NodeSpec) (e *Engine, stop func()) {
 	t.Helper()
+	e, cancel, done := runningWith(t, s, nil, specs...)
+	return e, func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func runningWith(t *testing.T, s store.Store, log *slog.Logger, specs ...NodeSpec) (*Engine, func(), <-chan error) {
+	t.Helper()
 	conds, err := condition.Open(t.Context(), s, bubble{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	start := time.Now()
-	e, err = New(t.Context(), Deps{
-		Store: s, Clock: bubble{}, Conditions: conds, Dir: t.TempDir(),
+	e, err := New(t.Context(), Deps{
+		Store: s, Clock: bubble{}, Conditions: conds, Dir: t.TempDir(), Log: log,
 		Monotonic: func() time.Duration { return time.Since(start) },
 	})
 	if err != nil {
@@ -55,15 +67,10 @@ func running(t *testing.T, s store.Store, specs ...NodeSpec) (e *Engine, stop fu
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error)
+	done := make(chan error, 1)
 	go func() { done <- e.Run(ctx) }()
 	synctest.Wait()
-	return e, func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}
+	return e, cancel, done
 }
 
 func values(t *testing.T, e *Engine, node string) []string {

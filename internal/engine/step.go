@@ -19,16 +19,17 @@ func (n *node) step(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	set := n.eng.set.Load()
+	ready, err := n.allowReady(ctx, set)
+	if err != nil || !ready {
+		return false, err
+	}
+	// The snapshot comes after the look: it must hold what made the lists ready.
 	v, err := n.eng.Store.View()
 	if err != nil {
 		return false, err
 	}
 	b := &stepping{node: n, set: set, view: v}
 	defer func() { b.view.Close() }()
-	ready, err := n.allowReady(ctx, set)
-	if err != nil || !ready {
-		return false, err
-	}
 	if err := n.prepare(ctx, v, set); err != nil {
 		return false, err
 	}
@@ -39,10 +40,25 @@ func (n *node) step(ctx context.Context) (more bool, err error) {
 			return false, err
 		}
 	}
-	if b.st.Step.Rebuild != nil {
-		return true, b.rebuildChunk(ctx)
+	if b.st.Step.Rebuild == nil {
+		return b.tail(ctx)
 	}
-	return b.tail(ctx)
+	if n.ranger == nil {
+		// First what the lists lost, else the merge would let it through unmarked.
+		if moved, err := b.tailAllow(ctx); moved || err != nil {
+			return true, err
+		}
+	}
+	return true, b.rebuildChunk(ctx)
+}
+
+// restart asks for an outer merge of everything from the first key on, also when
+// one is under way.
+func (s *stepping) restart(why, lifted string) {
+	if rb := s.st.Step.Rebuild; rb != nil && lifted == "" {
+		lifted = rb.Lifted
+	}
+	s.st.Step.Rebuild = &rebuild{Why: why, Lifted: lifted}
 }
 
 // stepping is one step under way.
@@ -86,7 +102,8 @@ func (s *stepping) tail(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	if s.node.ranger != nil {
-		return more, s.mergeRanges(ctx, keys)
+		err := s.mergeRanges(ctx, keys)
+		return more || s.node.ranger == nil, err
 	}
 	return more, s.merge(ctx, keys)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/remeld/remeld/internal/condition"
@@ -12,7 +13,7 @@ import (
 
 // tellPoll raises and clears the conditions of a source after a poll.
 func (n *node) tellPoll(ctx context.Context, r *PollReport) error {
-	n.logPoll(r)
+	n.logPoll(ctx, r)
 	switch r.Verdict {
 	case VerdictAccepted:
 		return n.clear(ctx, "source_failing", "secret_refused", "role_missing", "source_frozen", "max_stale")
@@ -22,8 +23,12 @@ func (n *node) tellPoll(ctx context.Context, r *PollReport) error {
 	return n.tellFailing(ctx)
 }
 
-func (n *node) logPoll(r *PollReport) {
-	n.log.Info("polled", "verdict", r.Verdict, "listed", r.Listed, "new", r.New, "changed", r.Changed,
+func (n *node) logPoll(ctx context.Context, r *PollReport) {
+	level := slog.LevelDebug // what changed nothing is no news
+	if r.Verdict != VerdictAccepted || r.New+r.Changed+r.Withdrawn+r.Missing+r.Revived+r.Uncomputed > 0 {
+		level = slog.LevelInfo
+	}
+	n.log.Log(ctx, level, "polled", "verdict", r.Verdict, "listed", r.Listed, "new", r.New, "changed", r.Changed,
 		"withdrawn", r.Withdrawn, "missing", r.Missing, "took", r.Took.Round(time.Millisecond))
 }
 
