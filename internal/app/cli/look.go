@@ -81,9 +81,20 @@ func printNodes(w io.Writer, nodes []engine.NodeStatus) {
 			if n.Detail != "" {
 				state += ": " + n.Detail
 			}
-			row(n.Name, n.Class, count(n.Rows), count(n.Dropped), count(refused(n.Poll)), state, when(n.Seen), when(n.Next))
+			row(n.Name, n.Class, count(n.Rows), count(n.Dropped), count(refused(n.Poll)), oneLine(state), when(n.Seen), when(n.Next))
 		}
 	})
+}
+
+// maxCell keeps a table's rows to a line; remeld conditions has the whole text.
+const maxCell = 100
+
+func oneLine(text string) string {
+	r := []rune(strings.Join(strings.Fields(text), " "))
+	if len(r) > maxCell {
+		r = append(r[:maxCell-1], '…')
+	}
+	return string(r)
 }
 
 func refused(r engine.PollReport) int {
