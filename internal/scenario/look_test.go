@@ -136,17 +136,6 @@ func (s *site) apply() *deliver.Result {
 	return r
 }
 
-func (s *site) plan() app.PlanView {
-	s.t.Helper()
-	p, err := do(s.world, func(ctx context.Context) (app.PlanView, error) {
-		return s.app.Plan(ctx, app.PlanArgs{Items: 1 << 20})
-	})
-	if err != nil {
-		s.t.Fatalf("plan: %v", err)
-	}
-	return p
-}
-
 func (s *site) approve(id string) {
 	s.t.Helper()
 	_, err := do(s.world, func(ctx context.Context) (app.None, error) {
