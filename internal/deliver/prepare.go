@@ -49,7 +49,7 @@ func jumped(domain string, m *ledger.Meta, served, local time.Time) error {
 // relist takes a new complete listing, learns from it and notes what was changed
 // by hand.
 func (m *Manager) relist(ctx context.Context, s *site) error {
-	l, done, err := take(ctx, s.target, m.gate(s), m.deps.Clock.Now())
+	l, done, err := m.list(ctx, s)
 	if err != nil {
 		return m.failed(ctx, s, err)
 	}
@@ -74,6 +74,44 @@ func (m *Manager) relist(ctx context.Context, s *site) error {
 	m.refresh(s)
 	m.noteForeign(ctx, s)
 	return nil
+}
+
+// A listing that lost more than lostShare and lostCount of our rows is believed only
+// when the next one agrees: a service that answers with too little must not make a
+// whole tenant look changed by hand.
+const (
+	lostShare = 0.5
+	lostCount = 20
+)
+
+// list takes a complete listing, twice where the first lost most of our rows.
+func (m *Manager) list(ctx context.Context, s *site) (*listing, sdk.Listing, error) {
+	l, done, err := take(ctx, s.target, m.gate(s), m.deps.Clock.Now())
+	if err != nil || !s.lostMost(l) {
+		return l, done, err
+	}
+	again, done, err := take(ctx, s.target, m.gate(s), m.deps.Clock.Now())
+	if err == nil && len(again.rows) != len(l.rows) {
+		err = &sdk.Error{Failure: sdk.Unavailable, Message: fmt.Sprintf(
+			"two listings in a row do not agree (%d rows, then %d) and the first lost most of ours; it will be listed again", len(l.rows), len(again.rows))}
+	}
+	return again, done, err
+}
+
+// lostMost tells whether a listing lacks most of the rows we believe to be there.
+func (s *site) lostMost(l *listing) bool {
+	serviceNow := l.at.Add(s.book.Meta.Offset())
+	live, lost := 0, 0
+	for _, r := range s.book.Rows {
+		if r.State != ledger.Live || !r.Expires.IsZero() && !r.Expires.After(serviceNow) || l.at.Sub(r.Sent) < s.info.ReadLag {
+			continue
+		}
+		live++
+		if _, listed := l.rows[r.RemoteID]; !listed {
+			lost++
+		}
+	}
+	return lost > lostCount && float64(lost) > lostShare*float64(live)
 }
 
 // mark compares every row with the listing: what is missing or edited was changed

@@ -29,6 +29,7 @@ func (m *Manager) sites(ctx context.Context, g *group) ([]*site, error) {
 		if i >= 0 {
 			sites[i].dests = append(sites[i].dests, d)
 			sites[i].owner.apps[info.App] = true
+			sites[i].limits = sites[i].limits.Stricter(d.Guards)
 			continue
 		}
 		s := &site{domain: info.Domain, info: info, target: d.Target, limits: d.Guards, dests: []*Destination{d},

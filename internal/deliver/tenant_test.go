@@ -272,3 +272,35 @@ func TestD2_PredecessorsRowsAreTakenOverByPlan(t *testing.T) {
 	}
 	r.quiet()
 }
+
+// hollow answers some listings with no rows at all, as if they were complete.
+type hollow struct {
+	*door
+	empty int // how many more
+}
+
+func (h *hollow) List(ctx context.Context, gate sdk.Gate, fn func(sdk.Remote) error) (sdk.Listing, error) {
+	if h.empty == 0 {
+		return h.door.List(ctx, gate, fn)
+	}
+	h.empty--
+	l, err := h.door.List(ctx, gate, func(sdk.Remote) error { return nil })
+	l.Count = 0
+	return l, err
+}
+
+// TestD3_AListingThatLostMostOfOursIsTakenTwice: one hollow answer marks nothing;
+// two that agree are believed.
+func TestD3_AListingThatLostMostOfOursIsTakenTwice(t *testing.T) {
+	for empty, missing := range map[int]int{1: 0, 2: 40} {
+		r := newRig(t, 100)
+		r.wantMany(40)
+		r.sync()
+		r.clock.Advance(2 * time.Hour)
+		r.dests[0].Target = &hollow{door: r.dests[0].Target.(*door), empty: empty}
+		r.configure()
+		if p := r.plan(); p.Reasons[reason.ChangedByHand] != missing {
+			t.Errorf("%d hollow listings: %v, notes %v", empty, p.Reasons, p.Notes)
+		}
+	}
+}

@@ -43,6 +43,16 @@ type Limits struct {
 	Delete, Create, Protective, Source Limit
 }
 
+// Stricter takes the smaller of each bound: nodes that share a tenant share its
+// guards, and the most careful of them counts.
+func (l Limits) Stricter(o Limits) Limits {
+	least := func(a, b Limit) Limit { return Limit{Share: min(a.Share, b.Share), Count: min(a.Count, b.Count)} }
+	return Limits{
+		Delete: least(l.Delete, o.Delete), Create: least(l.Create, o.Create),
+		Protective: least(l.Protective, o.Protective), Source: least(l.Source, o.Source),
+	}
+}
+
 // Defaults are the limits where the configuration says nothing.
 func Defaults() Limits {
 	return Limits{

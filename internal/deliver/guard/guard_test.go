@@ -82,3 +82,11 @@ func TestE16_CountsOfATimeToComeDoNotStay(t *testing.T) {
 		t.Errorf("stops %v", s)
 	}
 }
+
+func TestD6_TheStricterOfTwoNodesLimitsCounts(t *testing.T) {
+	a, b := Defaults(), Defaults()
+	a.Delete, b.Delete = Limit{Share: 0.5, Count: 10}, Limit{Share: 0.1, Count: 100}
+	if got := a.Stricter(b); got.Delete != (Limit{Share: 0.1, Count: 10}) || got.Create != Defaults().Create {
+		t.Errorf("%+v", got)
+	}
+}
