@@ -149,6 +149,10 @@ func (a *App) Apply(ctx context.Context, args ApplyArgs) (*deliver.Result, error
 	if err != nil {
 		return nil, err
 	}
+	if p.Changes() == 0 && len(p.Notes) > 0 {
+		// Nothing was found to do because something is missing, which is not "done".
+		return &deliver.Result{Plan: p.ID, Why: p.Notes}, nil
+	}
 	return a.deliver.Apply(ctx, p, deliver.ApplyOptions{By: args.By, Progress: func(pr deliver.Progress) {
 		control.Report(ctx, "applied %d of %d", pr.Done, pr.Total)
 	}})
