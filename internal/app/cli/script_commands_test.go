@@ -39,10 +39,11 @@ import (
 //	tenant-values FILE          write the values of our rows, sorted, one a line
 //	settled                     every source read, every node caught up
 //	exits CODE COMMAND…         the exit code, exactly
+//	wait-exits CODE COMMAND…    poll a command until it ends so
 //	json EXPRESSION WANT        a JMESPath expression over stdout
 //	setfrom NAME PATTERN        an environment variable from stdout
 //	wait-for CHECK…             poll rows, calls, effects, foreign, or struck N: faults that happened
-//	wait-output PATTERN CMD…    poll a command until its output matches
+//	[!] wait-output PATTERN CMD… poll a command until its output matches (or does not)
 //	memory NAME MB              the background command's peak memory is at most so much
 //	help-of-all                 every command has help with a text and, where it acts, an example
 //	nosecret FOLDER PATTERN     no file below the folder has the pattern
@@ -52,7 +53,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"calls":         checked("calls"), "effects": checked("effects"), "rows": checked("rows"), "foreign": checked("foreign"),
 	"settled": func(ts *testscript.TestScript, _ bool, _ []string) { poll(ts, func() error { return settled(ts) }) },
 	"exits":   exits, "json": jsonCheck, "setfrom": setFrom, "wait-for": waitFor, "wait-output": waitOutput,
-	"nosecret": noSecret, "memory": memory, "help-of-all": helpOfAll,
+	"wait-exits": waitExits, "nosecret": noSecret, "memory": memory, "help-of-all": helpOfAll,
 }
 
 type roomKey struct{}
@@ -129,19 +130,31 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: exits CODE COMMAND…")
 	}
+	ts.Check(exitsWith(ts, args))
+}
+
+func waitExits(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: wait-exits CODE COMMAND…")
+	}
+	poll(ts, func() error { return exitsWith(ts, args) })
+}
+
+func exitsWith(ts *testscript.TestScript, args []string) error {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	got := 0
 	if err := ts.Exec(args[1], args[2:]...); err != nil {
 		var e *exec.ExitError
 		if !errors.As(err, &e) {
-			ts.Fatalf("%v", err)
+			return err
 		}
 		got = e.ExitCode()
 	}
 	if got != want {
-		ts.Fatalf("exit code %d, want %d", got, want)
+		return fmt.Errorf("exit code %d, want %d", got, want)
 	}
+	return nil
 }
 
 // jsonCheck evaluates JMESPath over the last stdout and compares the compact JSON.
@@ -208,15 +221,15 @@ func waitFor(ts *testscript.TestScript, _ bool, args []string) {
 	poll(ts, func() error { return check(ts, args[0], args[1:]) })
 }
 
-func waitOutput(ts *testscript.TestScript, _ bool, args []string) {
+func waitOutput(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: wait-output PATTERN COMMAND…")
 	}
 	pattern := regexp.MustCompile("(?m)" + args[0])
 	poll(ts, func() error {
 		_ = ts.Exec(args[1], args[2:]...) // what it prints counts
-		if text := ts.ReadFile("stdout") + ts.ReadFile("stderr"); !pattern.MatchString(text) {
-			return fmt.Errorf("%s does not match %q", args[0], text)
+		if text := ts.ReadFile("stdout") + ts.ReadFile("stderr"); pattern.MatchString(text) == neg {
+			return fmt.Errorf("%s and %q: match is %v", args[0], text, neg)
 		}
 		return nil
 	})
