@@ -24,9 +24,19 @@ type chaos struct {
 	a, b *feed
 	own  *feed
 	keep int // least confidence at the destination
+	// whole is the configuration where it is more than base.
+	whole func(t *testing.T) []NodeSpec
 }
 
 func (c *chaos) specs(t *testing.T) []NodeSpec {
+	t.Helper()
+	if c.whole != nil {
+		return c.whole(t)
+	}
+	return c.base(t)
+}
+
+func (c *chaos) base(t *testing.T) []NodeSpec {
 	t.Helper()
 	open := FreezeLimits{Share: 2, Count: 1 << 30, MinRows: 1 << 30}
 	sa, sb := source("a", c.a), source("b", c.b)
