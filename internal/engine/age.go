@@ -208,7 +208,10 @@ func (n *node) stale(ctx context.Context) error {
 	st := n.st.Load()
 	limit := n.set.MaxStale
 	last := st.Poll.LastComplete
-	if limit.After <= 0 || last == 0 || st.Poll.StaleDone || n.eng.now().Sub(row.Time(last)) <= limit.After {
+	if limit.After <= 0 || last == 0 || n.eng.now().Sub(row.Time(last)) <= limit.After {
+		return n.clear(ctx, "max_stale") // also where the limit was another one
+	}
+	if st.Poll.StaleDone {
 		return nil
 	}
 	if err := n.tellStale(ctx, row.Time(last)); err != nil {

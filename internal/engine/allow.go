@@ -395,9 +395,17 @@ func (n *node) approveLifted(ctx context.Context, allow string) (int, error) {
 		return 0, err
 	}
 	defer v.Close()
-	st := n.st.Load().clone()
-	c := &store.Commit{}
+	st, c, total := n.st.Load().clone(), &store.Commit{}, 0
 	var keys [][]byte
+	flush := func(st *state) error {
+		if len(keys) > 0 {
+			c.Appends = []store.Append{{Log: n.logName(), Keys: keys}}
+		}
+		total += len(keys)
+		err := n.commit(ctx, c, st)
+		c, keys = &store.Commit{}, nil
+		return err
+	}
 	var r row.Row
 	var a indicator.Attributes
 	err = v.Scan(ctx, n.out(), store.Range{}, func(key, value []byte) error {
@@ -414,14 +422,15 @@ func (n *node) approveLifted(ctx context.Context, allow string) (int, error) {
 		key = bytes.Clone(key)
 		keys = append(keys, key)
 		c.Writes = append(c.Writes, store.Write{Space: n.out(), Key: key, Value: r.Append(nil)})
-		return nil
+		if len(keys) < n.eng.Chunk {
+			return nil
+		}
+		return flush(st.clone())
 	})
 	if err != nil {
-		return 0, err
+		return total, err
 	}
 	st.Step.Lifting = slices.DeleteFunc(slices.Clone(st.Step.Lifting), func(s string) bool { return s == allow })
-	if len(keys) > 0 {
-		c.Appends = []store.Append{{Log: n.logName(), Keys: keys}}
-	}
-	return len(keys), n.commit(ctx, c, st)
+	err = flush(st)
+	return total, err
 }

@@ -355,7 +355,7 @@ func (n *node) describe(st *state, action graph.Action) {
 			st.Poll.AcceptID, st.Poll.Failures, st.Poll.RetryAt = "", 0, 0
 			st.Poll.Rejudge, st.Poll.Moved = true, true
 		case graph.Replay, graph.Rebuild:
-			st.Poll.Rejudge = st.Rows > 0
+			st.Poll.Rejudge, st.Poll.StaleDone = st.Rows > 0, false
 			st.Poll.LastEnd, st.Poll.Failures, st.Poll.RetryAt = 0, 0, 0
 		}
 	}

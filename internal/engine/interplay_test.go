@@ -454,3 +454,58 @@ func TestConditionsOfOneFreezeEndWithItsOrigin(t *testing.T) {
 		}
 	})
 }
+
+// A source that tells changes goes on telling while a person looks at a freeze.
+func TestE7_AcceptOfChangesIsBoundToWhatTheyRemove(t *testing.T) {
+	t.Parallel()
+	onStores(t, func(w *world) {
+		t := w.t
+		srv := &server{has: map[string]bool{}}
+		for _, v := range hosts(300) {
+			srv.set(v, true)
+		}
+		s := source("srv", nil)
+		s.Build = func() (any, error) { return srv, nil }
+		w.apply(s)
+		w.poll("srv")
+		for _, v := range hosts(250) {
+			srv.set(v, false)
+		}
+		r := w.poll("srv")
+		if c := w.raised("srv", "source_frozen"); r.Verdict != VerdictFrozen || c == nil || c.Detail["listed"] != "50" {
+			t.Fatalf("%+v %+v", r, c)
+		}
+		if err := w.eng.Accept(t.Context(), "srv", r.ID); err != nil {
+			t.Fatal(err)
+		}
+		srv.set("new.example.com", true)
+		if r := w.poll("srv"); r.Verdict != VerdictAccepted {
+			t.Errorf("%+v", r)
+		}
+		if got := len(w.has("srv")); got != 51 {
+			t.Errorf("%d rows", got)
+		}
+	})
+}
+
+func TestE6_MaxStaleEndsWithItsLimit(t *testing.T) {
+	t.Parallel()
+	onStores(t, func(w *world) {
+		a := list(hosts(10)...)
+		s := source("a", a)
+		s.Source.MaxStale = MaxStale{After: 24 * time.Hour}
+		w.apply(s)
+		w.poll("a")
+		a.err = errCut
+		w.clock.Advance(48 * time.Hour)
+		w.age()
+		w.wantRaised("a", "max_stale", true)
+		s.Source.MaxStale.After, s.Fingerprint = 96*time.Hour, "2"
+		w.apply(s)
+		w.age()
+		w.wantRaised("a", "max_stale", false)
+		w.clock.Advance(72 * time.Hour)
+		w.age()
+		w.wantRaised("a", "max_stale", true)
+	})
+}

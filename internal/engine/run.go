@@ -128,7 +128,7 @@ func (n *node) loop(ctx context.Context) {
 func (n *node) tellBroken(ctx context.Context, err error, wait time.Duration) {
 	told := n.eng.Conditions.Raise(ctx, condition.Condition{
 		Node: n.name(), Kind: "node_failing", Message: err.Error(),
-		Help: "the node tries again with growing waits; nothing is lost",
+		Help: "the node tries again with growing waits and nothing is lost; if the message is about the disk, free space; if it stays, restart and report it",
 	})
 	if told != nil {
 		n.log.Error("node failed and its condition cannot be kept", "err", err, "condition", told, "again", wait)

@@ -53,12 +53,12 @@ func (n *node) tellFrozen(ctx context.Context, r *PollReport) error {
 
 func (n *node) tellFailing(ctx context.Context) error {
 	ps := n.st.Load().Poll
-	kind, help := "source_failing", "what it gave is kept and nothing is withdrawn; polls go on with growing waits"
+	kind, help := "source_failing", "what it gave is kept and nothing is withdrawn; polls go on with growing waits. Mend what the message names, then: remeld poll "+n.name()
 	switch ps.Failure {
 	case sdk.Unauthorized:
-		kind, help = "secret_refused", "renew the secret of the node's connection"
+		kind, help = "secret_refused", "renew the secret of the node's connection, then: remeld poll "+n.name()
 	case sdk.Forbidden:
-		kind, help = "role_missing", "give the login the right to read"
+		kind, help = "role_missing", "give the login the right to read, then: remeld poll "+n.name()
 	}
 	for _, other := range []string{"source_failing", "secret_refused", "role_missing"} {
 		if other != kind {
@@ -80,6 +80,6 @@ func (n *node) tellStale(ctx context.Context, last time.Time) error {
 	return n.eng.Conditions.Raise(ctx, condition.Condition{
 		Node: n.name(), Kind: "max_stale",
 		Message: fmt.Sprintf("no complete poll since %s, longer than %s: %s", last.Format(time.RFC3339), n.set.MaxStale.After, what),
-		Help:    "see why the source fails or is frozen",
+		Help:    "see why the source fails or is frozen (remeld conditions); the next accepted poll ends this, or raise max_stale of the node",
 	})
 }

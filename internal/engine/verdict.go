@@ -68,7 +68,8 @@ func (p *polling) freeze(id string) *frozen {
 }
 
 // identity names exactly what the poll lists, whatever the order: a person accepts
-// that and nothing else.
+// that and nothing else. Of a source that tells changes it is what they remove:
+// until the person answers, more is added all the time.
 func (p *polling) identity() (string, error) {
 	h := sha256.New()
 	for part := range p.sorted.Parts() {
@@ -84,6 +85,8 @@ func (p *polling) identity() (string, error) {
 			op := byte('+')
 			if said.Remove {
 				op = '-'
+			} else if p.shape == sdk.Changes {
+				continue // of changes, what is accepted is what they remove
 			}
 			k := it.Key()
 			h.Write([]byte{op, byte(len(k) >> 16), byte(len(k) >> 8), byte(len(k))})
