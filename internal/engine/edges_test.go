@@ -71,15 +71,15 @@ func TestE10_AListReadDuringAStepLetsNothingThrough(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				real := w.store
-				w.eng.Store = &racing{Store: real, at: at, then: func() { w.poll("own") }}
+				disk := w.store
+				w.eng.Store = &racing{Store: disk, at: at, then: func() { w.poll("own") }}
 				for range 20 {
 					if _, err := n.step(t.Context()); err != nil {
 						t.Fatal(err)
 					}
 					w.want("meld")
 				}
-				w.eng.Store = real
+				w.eng.Store = disk
 				w.settle()
 				w.want("edl")
 			})
@@ -228,17 +228,17 @@ func TestE11_APollDuringApplyIsFencedOff(t *testing.T) {
 		w.apply(s)
 		w.poll("a")
 		s.Keep, s.Fingerprint = []Keep{keep(t, "some", `not indicator = "nothing"`)}, "2"
-		real := w.store
+		disk := w.store
 		old, err := w.eng.node("a")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for at := 1; at <= 4; at++ {
 			a.set(hosts(30 + 30*at)...)
-			w.eng.Store = &racing{Store: real, at: at, then: func() { _, _ = old.poll(t.Context()) }}
+			w.eng.Store = &racing{Store: disk, at: at, then: func() { _, _ = old.poll(t.Context()) }}
 			s.Fingerprint += "x"
 			w.apply(s)
-			w.eng.Store = real
+			w.eng.Store = disk
 			if old, err = w.eng.node("a"); err != nil {
 				t.Fatal(err)
 			}
