@@ -27,6 +27,7 @@ import (
 
 // crashes is how often the process is killed: REMELD_CRASHES, or 5.
 func crashes(t *testing.T) int {
+	t.Helper()
 	text := os.Getenv("REMELD_CRASHES")
 	if text == "" {
 		return 5
