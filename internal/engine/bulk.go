@@ -90,6 +90,7 @@ func (p *polling) clearForBulk(ctx context.Context, v store.View) (head uint64, 
 func (p *polling) rows(ctx context.Context, fn func(j *judge, key []byte, jd *judgement) error) error {
 	j := p.judge()
 	var said row.Said
+	var jd judgement // here so that it is not allocated for each row
 	for part := range p.sorted.Parts() {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -105,7 +106,7 @@ func (p *polling) rows(ctx context.Context, fn func(j *judge, key []byte, jd *ju
 			if said.Remove {
 				continue
 			}
-			jd := j.fresh(it.Key(), &said)
+			jd = j.fresh(it.Key(), &said)
 			if err := fn(j, it.Key(), &jd); err != nil {
 				return err
 			}

@@ -118,6 +118,7 @@ type walk struct {
 	cur  store.Cursor
 	have bool
 	old  row.Row
+	jd   judgement // of the key at hand; here so that it is not allocated for each
 }
 
 func (w *walk) run(ctx context.Context, v store.View, part int) (err error) {
@@ -179,18 +180,18 @@ func (w *walk) key(key []byte, said *row.Said) error {
 		if err := w.old.Decode(w.cur.Value()); err != nil {
 			return err
 		}
-		jd := w.j.of(key, &w.old, said)
-		if err := w.each(key, &w.old, said, &jd); err != nil {
+		w.jd = w.j.of(key, &w.old, said)
+		if err := w.each(key, &w.old, said, &w.jd); err != nil {
 			return err
 		}
 		w.have = w.cur.Next()
 		return nil
 	}
-	jd := judgement{}
+	w.jd = judgement{}
 	if !said.Remove {
-		jd = w.j.fresh(key, said)
+		w.jd = w.j.fresh(key, said)
 	}
-	return w.each(key, nil, said, &jd)
+	return w.each(key, nil, said, &w.jd)
 }
 
 // skip moves past a row the poll does not name: judged where membership counts,
@@ -214,8 +215,8 @@ func (w *walk) unlisted() error {
 	if err := w.old.Decode(w.cur.Value()); err != nil {
 		return err
 	}
-	jd := w.j.unlisted(&w.old)
-	return w.each(w.cur.Key(), &w.old, nil, &jd)
+	w.jd = w.j.unlisted(&w.old)
+	return w.each(w.cur.Key(), &w.old, nil, &w.jd)
 }
 
 // sparse tells whether seeking beats scanning: a seek costs some 30 rows.
