@@ -19,6 +19,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/remeld/remeld/internal/app"
 )
 
 // options are what the command line says.
@@ -33,6 +35,7 @@ type options struct {
 }
 
 func main() {
+	app.SaveMemory() // as the product does
 	if job, ok := childJob(); ok {
 		os.Exit(runChild(job))
 	}

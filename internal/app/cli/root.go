@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/remeld/remeld/internal/app"
 )
 
 // The exit codes, as documented in docs/cli.md.
@@ -47,6 +49,7 @@ type cli struct {
 // Main runs the command line args (without the program's name) and returns the
 // exit code. Ctrl-C cancels the command's context once; a second one kills.
 func Main(args []string, in io.Reader, out, errOut io.Writer) int {
+	app.SaveMemory()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
