@@ -1,93 +1,75 @@
 package condition
 
 import (
-	"context"
 	"testing"
 	"time"
 
-	"github.com/remeld/remeld/internal/store"
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/remeld/remeld/internal/store/memstore"
-	"github.com/remeld/remeld/sdk/sdktest"
 )
 
-// counting counts commits.
-type counting struct {
-	store.Store
-	commits int
+type clock struct{ now time.Time }
+
+func (c *clock) Now() time.Time { return c.now }
+
+func kinds(s *Set) []string {
+	var out []string
+	for _, c := range s.List() {
+		out = append(out, c.Node+" "+c.Kind+" "+c.ID)
+	}
+	return out
 }
 
-func (c *counting) Commit(ctx context.Context, k *store.Commit) (store.Receipt, error) {
-	c.commits++
-	return c.Store.Commit(ctx, k)
-}
-
-func open(t *testing.T, s store.Store, clock Clock) *Set {
-	t.Helper()
-	set, err := Open(t.Context(), s, clock)
+// TestConditionsBeginEndAndOutliveTheProcess: one condition a cause, its start kept,
+// its end final, all of it on disk.
+func TestConditionsBeginEndAndOutliveTheProcess(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	st := memstore.New()
+	defer st.Close()
+	now := &clock{time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)}
+	set, err := Open(ctx, st, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return set
-}
-
-func TestAConditionIsRaisedOnceAndKeepsItsStartAcrossARestart(t *testing.T) {
-	t.Parallel()
-	s, clock := &counting{Store: memstore.New()}, sdktest.NewClock(time.Time{})
-	began := clock.Now()
-	set := open(t, s, clock)
-	for range 3 {
-		if err := set.Raise(t.Context(), Condition{Node: "a", Kind: "failing", Message: "no route"}); err != nil {
-			t.Fatal(err)
-		}
-		clock.Advance(time.Hour)
-	}
-	if s.commits != 1 {
-		t.Errorf("%d writes of what did not change", s.commits)
-	}
-	set = open(t, s, clock)
-	if err := set.Raise(t.Context(), Condition{Node: "a", Kind: "failing", Message: "refused"}); err != nil {
-		t.Fatal(err)
-	}
-	got := open(t, s, clock).List()
-	if len(got) != 1 || !got[0].Since.Equal(began) || !got[0].Updated.Equal(clock.Now()) || got[0].Message != "refused" {
-		t.Errorf("%+v", got)
-	}
-}
-
-func TestClearEndsWhatItNamesAndNothingElse(t *testing.T) {
-	t.Parallel()
-	s, clock := &counting{Store: memstore.New()}, sdktest.NewClock(time.Time{})
-	set := open(t, s, clock)
-	for _, c := range []Condition{
-		{Node: "a", Kind: "failing"}, {Node: "a", Kind: "frozen", ID: "1"}, {Node: "a", Kind: "frozen", ID: "2"},
-		{Node: "b", Kind: "failing"}, {Node: "gone", Kind: "failing"},
-	} {
-		if err := set.Raise(t.Context(), c); err != nil {
-			t.Fatal(err)
-		}
-	}
-	left := func(want int) {
+	raise := func(c Condition) {
 		t.Helper()
-		if got := open(t, s, clock).List(); len(got) != want || len(set.List()) != want {
-			t.Errorf("%d stand, %d are kept, want %d", len(set.List()), len(got), want)
-		}
-	}
-	for _, err := range []error{
-		set.ClearID(t.Context(), "a", "frozen", "1"),
-		set.Clear(t.Context(), "a", "failing"),
-		set.Retain(t.Context(), func(node string) bool { return node != "gone" }),
-	} {
-		if err != nil {
+		if err := set.Raise(ctx, c); err != nil {
 			t.Fatal(err)
 		}
+		now.now = now.now.Add(time.Minute)
 	}
-	left(2)
-	before := s.commits
-	if err := set.Clear(t.Context(), "a", "failing"); err != nil || s.commits != before {
-		t.Errorf("clearing what does not stand: %v, %d writes", err, s.commits-before)
-	}
-	if err := set.Clear(t.Context(), "a", "frozen"); err != nil {
+	raise(Condition{Node: "feed", Kind: "source_failing", Message: "timeout"})
+	raise(Condition{Node: "feed", Kind: "source_failing", Message: "refused"})
+	raise(Condition{Node: "defender", Kind: "guard_stop", ID: "a", Message: "a"})
+	raise(Condition{Node: "defender", Kind: "guard_stop", ID: "b", Message: "b"})
+	raise(Condition{Node: "gone", Kind: "source_frozen", Message: "x"})
+
+	if set, err = Open(ctx, st, now); err != nil { // as after a restart
 		t.Fatal(err)
 	}
-	left(1)
+	first := set.List()[0]
+	if first.Message != "refused" || first.Updated.Sub(first.Since) != time.Minute {
+		t.Errorf("raised twice: %+v", first)
+	}
+	if err := set.ClearID(ctx, "defender", "guard_stop", "a"); err != nil {
+		t.Fatal(err)
+	}
+	if err := set.Retain(ctx, func(node string) bool { return node != "gone" }); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"feed source_failing ", "defender guard_stop b"}
+	if diff := cmp.Diff(want, kinds(set)); diff != "" {
+		t.Error(diff)
+	}
+	if err := set.Clear(ctx, "feed", "source_failing"); err != nil {
+		t.Fatal(err)
+	}
+	if set, err = Open(ctx, st, now); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want[1:], kinds(set)); diff != "" {
+		t.Error(diff)
+	}
 }
