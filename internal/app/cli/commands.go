@@ -118,7 +118,9 @@ func (c *cli) runCommand() *cobra.Command {
 		Use: "run", Short: "Run the graph: poll, meld, deliver, serve feeds",
 		Long: `Runs until Ctrl-C or SIGTERM: polls sources, melds, keeps destinations in step and
 serves feeds. Edited configuration files are committed as they change; one that is
-wrong changes nothing. Other commands talk to it over a socket in the state directory.`,
+wrong changes nothing, and one that would take live rows away waits for a person
+(remeld commit --preview). Other commands talk to it over a socket in the state
+directory.`,
 		Example: "  remeld run -c remeld.yaml --state ./state",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
