@@ -67,7 +67,7 @@ func Compile(src string) (*Program, error) {
 	names := &collector{seen: map[string]bool{}}
 	opts := append([]expr.Option{
 		expr.Env(nil), expr.AllowUndefinedVariables(), expr.MaxNodes(maxNodes), expr.Patch(names),
-		expr.Optimize(false), //nolint:misspell // folding constants would build ranges before they are refused
+		expr.Optimize(false),
 	}, functions()...)
 	p, err := compileGuarded(src, opts)
 	if err != nil {

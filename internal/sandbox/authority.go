@@ -34,7 +34,7 @@ func newAuthority(now time.Time) (*authority, error) {
 		return nil, fmt.Errorf("make CA key: %w", err)
 	}
 	ca := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "Remeld sandbox CA", Organization: []string{"Remeld sandbox"}}, //nolint:misspell // the service's word
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "Remeld sandbox CA", Organization: []string{"Remeld sandbox"}},
 		NotBefore: now.Add(-validity), NotAfter: now.Add(validity),
 		KeyUsage: x509.KeyUsageCertSign, BasicConstraintsValid: true, IsCA: true, MaxPathLenZero: true,
 	}

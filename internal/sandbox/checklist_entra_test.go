@@ -140,8 +140,8 @@ func TestChecklist06_Refusals(t *testing.T) {
 	w := newTwin(t)
 	post := func(kv ...string) reply { return w.form(v2path, v2form(kv...)...) }
 	checkAADSTS(t, post("client_secret", "wrong"), 401, "invalid_client", 7000215)
-	checkAADSTS(t, post("client_id", "nobody"), 400, "unauthorized_client", 700016) //nolint:misspell // the service's word
-	checkAADSTS(t, post("client_id", "off"), 401, "unauthorized_client", 7000112)   //nolint:misspell // the service's word
+	checkAADSTS(t, post("client_id", "nobody"), 400, "unauthorized_client", 700016)
+	checkAADSTS(t, post("client_id", "off"), 401, "unauthorized_client", 7000112)  
 	checkAADSTS(t, post("client_secret", ""), 401, "invalid_client", 7000216)
 	checkAADSTS(t, post("client_id", ""), 400, "invalid_request", 900144)
 	checkAADSTS(t, post("grant_type", ""), 400, "invalid_request", 900144)
@@ -210,13 +210,13 @@ func TestChecklist08_ExpiredTokenIs401(t *testing.T) {
 	}
 	w.Clock().Advance(3599 * time.Second)
 	r := w.call("GET", "/api/indicators", nil)
-	if r.code() != "401 Unauthorized" || r.header.Get("WWW-Authenticate") == "" { //nolint:misspell // the service's word
+	if r.code() != "401 Unauthorized" || r.header.Get("WWW-Authenticate") == "" {
 		t.Errorf("%d %s", r.status, r.body)
 	}
 	for _, auth := range []string{"", "Bearer", "Bearer x.y.z", "Basic YTpi", "Bearer " + w.token(testTenant, "a") + "x"} {
 		req := w.request("GET", "/api/indicators", nil)
 		req.Header.Set("Authorization", auth)
-		if r := w.send(req); r.code() != "401 Unauthorized" { //nolint:misspell // the service's word
+		if r := w.send(req); r.code() != "401 Unauthorized" {
 			t.Errorf("%q: %d %s", auth, r.status, r.body)
 		}
 	}
@@ -225,7 +225,7 @@ func TestChecklist08_ExpiredTokenIs401(t *testing.T) {
 func TestChecklist08_TokenOfAnotherSandbox(t *testing.T) {
 	a, b := newTwin(t), newTwin(t)
 	a.tokens[testTenant+"/a"] = b.token(testTenant, "a")
-	if r := a.call("GET", "/api/indicators", nil); r.code() != "401 Unauthorized" { //nolint:misspell // the service's word
+	if r := a.call("GET", "/api/indicators", nil); r.code() != "401 Unauthorized" {
 		t.Errorf("%d %s", r.status, r.body)
 	}
 }
@@ -236,7 +236,7 @@ func TestChecklist09_WrongAudienceIs401(t *testing.T) {
 	tok := w.form(v2path, v2form("scope", w.URL()+"/.default")...).json(t)["access_token"].(string)
 	req := w.request("GET", "https://api.security.microsoft.com/api/indicators", nil)
 	req.Header.Set("Authorization", "Bearer "+tok)
-	if r := w.send(req); r.code() != "401 Unauthorized" { //nolint:misspell // the service's word
+	if r := w.send(req); r.code() != "401 Unauthorized" {
 		t.Errorf("%d %s", r.status, r.body)
 	}
 	req = w.request("GET", "/api/indicators", nil)

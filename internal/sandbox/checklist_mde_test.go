@@ -213,7 +213,7 @@ func TestChecklist14_TypesAndValues(t *testing.T) {
 		}
 	}
 	r := w.call("POST", "/api/indicators", domain("", nil))
-	if r.code() != "400 InvalidInput" || r.message(t) != "Recieved an empty indicator value." { //nolint:misspell // the service's word
+	if r.code() != "400 InvalidInput" || r.message(t) != "Recieved an empty indicator value." {
 		t.Errorf("empty value: %d %s", r.status, r.body)
 	}
 	if r := w.call("POST", "/api/indicators", domain("http://evil.example/"+strings.Repeat("a", 800), props{"indicatorType": "Url"})); r.code() != "400 InvalidInput" {

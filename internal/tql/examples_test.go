@@ -29,7 +29,7 @@ var examples = []struct {
 	{"15", `jobId = 12345`, "jobId"},
 	{"16", `playbookXid = "GiTVUWaN"`, "playbookXid"},
 	{"17", `name = "Send IR Results to SIEM"`, `"name"`},
-	{"18", `normalized EQ true`, "normalized"}, //nolint:misspell // the reference's name
+	{"18", `normalized EQ true`, "normalized"},
 	{"19", `hasCommonGroup(typeName in ("Adversary", "Intrusion Set", "Threat"))`, "hasCommonGroup"},
 	{"20", `typeName in ("Vulnerability") and hasCommonGroup (cvss_score_v2>7.0 OR cvss_score_v3>7.0 OR cvss_score_v3_1>7.0 OR cvss_score_v4>7.0)`, `"Vulnerability"`},
 	{"21", `hasThreatActorProfile(mitre_id="G0112")`, "hasThreatActorProfile"},

@@ -164,10 +164,10 @@ func TestErrors(t *testing.T) {
 		msg, help string
 	}{
 		{"", 1, 1, "empty", "confidence"},
-		{"confidense >= 70", 1, 1, `"confidense"`, `"confidence"`}, //nolint:misspell // meant to be
+		{"confidense >= 70", 1, 1, `"confidense"`, `"confidence"`},
 		{"confidence >= 70 an tag = \"x\"", 1, 18, "after a complete", `"AND"`},
 		{"confidence >= 70\n  and ratng > 3", 2, 7, `"ratng"`, `"rating"`},
-		{`tag contians "x"`, 1, 5, "operator", `"CONTAINS"`}, //nolint:misspell // meant to be
+		{`tag contians "x"`, 1, 5, "operator", `"CONTAINS"`},
 		{`tag gte 3`, 1, 5, "operator", "GEQ"},
 		{`tag > "x"`, 1, 5, "not valid", "CONTAINS"},
 		{`confidence like "x"`, 1, 12, "not valid", ">="},

@@ -129,13 +129,13 @@ func (s *Service) table(tenant string) *table {
 // authorise checks token, audience and role, in this order.
 func (s *Service) authorise(c *Call) *apiError {
 	if c.TokenErr != nil || c.Who == nil {
-		return refuse(401, "Unauthorized", "Unauthorized (invalid or expired authorization header).") //nolint:misspell // the service's word
+		return refuse(401, "Unauthorized", "Unauthorized (invalid or expired authorization header).")
 	}
 	audience := strings.TrimSuffix(c.Who.Audience, "/")
 	if !slices.ContainsFunc(slices.Concat(s.cfg.Resources, s.cfg.Own(c.Req)), func(r string) bool {
 		return strings.EqualFold(strings.TrimSuffix(r, "/"), audience)
 	}) {
-		return refuse(401, "Unauthorized", "Unauthorized (invalid or expired authorization header).") //nolint:misspell // the service's word
+		return refuse(401, "Unauthorized", "Unauthorized (invalid or expired authorization header).")
 	}
 	need := []string{"Ti.ReadWrite.All", "Ti.ReadWrite"}
 	if c.Op == OpGroups {

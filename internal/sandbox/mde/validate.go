@@ -35,7 +35,7 @@ func (s *submission) missing(imported bool, sw *switches.Set) *apiError {
 // actions. It is called after missing.
 func (s *submission) validate(sw *switches.Set) *apiError {
 	if s.Value == "" {
-		return refuse(400, "InvalidInput", "Recieved an empty indicator value.") //nolint:misspell // the service's word
+		return refuse(400, "InvalidInput", "Recieved an empty indicator value.")
 	}
 	if len([]rune(s.Value)) > maxValue {
 		return refuse(400, "InvalidInput", "Invalid input: indicatorValue is longer than %d characters.", maxValue)
