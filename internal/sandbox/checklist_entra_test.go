@@ -141,7 +141,7 @@ func TestChecklist06_Refusals(t *testing.T) {
 	post := func(kv ...string) reply { return w.form(v2path, v2form(kv...)...) }
 	checkAADSTS(t, post("client_secret", "wrong"), 401, "invalid_client", 7000215)
 	checkAADSTS(t, post("client_id", "nobody"), 400, "unauthorized_client", 700016)
-	checkAADSTS(t, post("client_id", "off"), 401, "unauthorized_client", 7000112)  
+	checkAADSTS(t, post("client_id", "off"), 401, "unauthorized_client", 7000112)
 	checkAADSTS(t, post("client_secret", ""), 401, "invalid_client", 7000216)
 	checkAADSTS(t, post("client_id", ""), 400, "invalid_request", 900144)
 	checkAADSTS(t, post("grant_type", ""), 400, "invalid_request", 900144)
