@@ -64,6 +64,7 @@ func TestCrash_D20_KilledProcessEndsWhereAnUndisturbedOneDoes(t *testing.T) {
 
 // world is a tenant with feeds and one state directory.
 type world struct {
+	version int // of the feeds
 	sb      *sandbox.Sandbox
 	dir     string
 	foreign []sandbox.Indicator
@@ -127,13 +128,28 @@ const core = 150
 // allowed values are never sent.
 var allowed = []string{"tide-007.evil-two.com", "tide-008.evil-two.com"}
 
-// change writes the next version of the feeds: the core, and some of what comes and
-// goes.
+// A lost change is mended by the next one of the same row, so every version also
+// brings rows that stay as they are for ever, and takes some away that never return.
+const (
+	stays  = 6   // rows a version adds for good
+	leaves = 300 // rows at first, some of which every version takes away for good
+	goes   = 4
+)
+
+// change writes the next version of the feeds: the core, what comes to stay, what
+// goes for good, and some of what comes and goes.
 func (w *world) change(t *testing.T, r *rand.Rand) versions {
 	t.Helper()
 	v := versions{"one": {}, "two": {}}
 	for i := range core {
 		v[[]string{"one", "two"}[i%2]][fmt.Sprintf("core-%03d.evil-one.com", i)] = 95
+	}
+	w.version++
+	for i := range stays * w.version {
+		v[[]string{"one", "two"}[i%2]][fmt.Sprintf("stay-%03d.evil-three.com", i)] = 95
+	}
+	for i := goes * w.version; i < leaves; i++ {
+		v[[]string{"one", "two"}[i%2]][fmt.Sprintf("leave-%03d.evil-three.com", i)] = 95
 	}
 	for i := range 120 {
 		for _, feed := range []string{"one", "two"} {
