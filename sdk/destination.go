@@ -44,7 +44,8 @@ type Target interface {
 	// and foreign ones. A nil error means the listing is complete.
 	List(ctx context.Context, gate Gate, fn func(Remote) error) (Listing, error)
 	// Encode writes the exact body of one call of op for items, so that it can be
-	// stored before it is sent (SEMANTICS D11). At most the operation's Batch.
+	// stored before it is sent (SEMANTICS D11). At most the operation's Batch. The
+	// items of a delete carry the object's mapped body as it was last sent.
 	Encode(op OpName, items []SendItem) ([]byte, error)
 	// Send makes one call with a stored body and reads the outcome of each item,
 	// in order. Exactly one attempt: no retries of its own (SEMANTICS D12). The
@@ -64,6 +65,10 @@ const (
 	OpUpsert OpName = "upsert"
 	OpDelete OpName = "delete"
 	OpList   OpName = "list"
+	// OpUpdate is declared by a target whose API changes an object by another call
+	// than it creates one; updates and renewals then go by it and OpUpsert only
+	// creates. Without it OpUpsert does both.
+	OpUpdate OpName = "update"
 )
 
 // Op declares an operation's published limits.
@@ -100,6 +105,16 @@ type TargetInfo struct {
 	Expiry map[indicator.Kind]time.Duration
 	// Connection is the login's name in the config.
 	Connection string
+	// Retires: an object that was withdrawn never returns under its id, so the next
+	// one of the same identity is of the next generation (SEMANTICS D19).
+	Retires bool
+	// Blind says why the tenant cannot be listed with this configuration, "" where it
+	// can. Delivery then works from the ledger alone, and an empty ledger needs a
+	// person's word that the tenant holds nothing of ours.
+	Blind string
+	// Deprecated says since when Microsoft has retired the API and what takes its
+	// place, "" for a living one. It is shown by validate and in every plan.
+	Deprecated string
 }
 
 // Object is one remote object that delivery wants to exist.
@@ -133,6 +148,13 @@ type SendItem struct {
 	RemoteID string    // of a delete, or of an update of a known row
 	Expires  time.Time // service time
 	Mark     string    // owner mark
+	// Created is the service time of the object's first write and Modified that of
+	// this one: later than any before, by a millisecond at least (SEMANTICS D19). Both
+	// are kept for targets with TargetInfo.Retires only.
+	Created, Modified time.Time
+	// Generation counts the withdrawals of this identity before the object; 0 is the
+	// first (SEMANTICS D19).
+	Generation uint32
 }
 
 // Remote is one object the tenant lists.
@@ -184,4 +206,12 @@ type Outcome struct {
 type Answer struct {
 	Outcomes   []Outcome
 	ServerTime time.Time // the Date header; zero if absent
+}
+
+// Coster is implemented by a Target whose tenant pays for what is written; the plan
+// shows it.
+type Coster interface {
+	// Cost says in words what writes cost beside live objects that stand: rows and
+	// data a month, for example.
+	Cost(writes, live int) string
 }

@@ -5,17 +5,13 @@
 package defender
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"time"
 
+	"github.com/remeld/remeld/internal/microsoft/rest"
 	"github.com/remeld/remeld/sdk"
 )
 
@@ -34,27 +30,15 @@ const (
 // access Microsoft Defender for Endpoint without a user").
 const Scope = "https://api.securitycenter.microsoft.com/.default"
 
-// Tokens hands out bearer tokens; entra.TokenSource is one.
-type Tokens interface {
-	Token(ctx context.Context, scope string) (token string, fresh bool, err error)
-	Forget()
-}
-
 // Client calls one tenant's API. Safe for concurrent use.
-type Client struct {
-	base   string // without trailing slash
-	tokens Tokens
-	http   Doer
-}
-
-// Doer sends one request once; httpx.Client is one.
-type Doer interface {
-	Do(req *http.Request) (*http.Response, error)
-}
+type Client struct{ rest *rest.Client }
 
 // New returns a client of the API at base ("https://api.security.microsoft.com").
-func New(base string, tokens Tokens, client Doer) *Client {
-	return &Client{base: base, tokens: tokens, http: client}
+func New(base string, tokens rest.Tokens, client rest.Doer) *Client {
+	return &Client{rest.New(rest.Options{
+		Service: "Defender", Base: base, Scope: Scope, Tokens: tokens, HTTP: client,
+		Role: "the app needs the application permission Ti.ReadWrite.All of WindowsDefenderATP with admin consent",
+	})}
 }
 
 // List reads one page of up to top indicators after skip.
@@ -88,50 +72,9 @@ func (c *Client) BatchDelete(ctx context.Context, body []byte) (served time.Time
 
 // call makes one attempt. out is filled from a 200; a 204 has no body.
 func (c *Client) call(ctx context.Context, method, path string, body []byte, out any) (time.Time, error) {
-	token, fresh, err := c.tokens.Token(ctx, Scope)
-	if err != nil {
-		return time.Time{}, err
+	reply, err := c.rest.Call(ctx, method, path, body)
+	if err == nil && out != nil {
+		err = c.rest.Read(reply, out)
 	}
-	sent := false
-	trace := &httptrace.ClientTrace{WroteHeaders: func() { sent = true }}
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), method, c.base+path, bytes.NewReader(body))
-	if err != nil {
-		return time.Time{}, &sdk.Error{Failure: sdk.Permanent, Message: "cannot make a request to " + c.base, Err: err}
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	req.Header.Set("Accept", "application/json")
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		return time.Time{}, transportError(ctx, c.base, sent, err)
-	}
-	defer resp.Body.Close()
-	served, _ := http.ParseTime(resp.Header.Get("Date"))
-	data, err := io.ReadAll(resp.Body) // capped by the client
-	if err != nil {
-		return served, transportError(ctx, c.base, true, fmt.Errorf("answer cut off after %d bytes: %w", len(data), err))
-	}
-	if resp.StatusCode/100 != 2 {
-		return served, c.refusal(resp, data, fresh, served)
-	}
-	if out == nil {
-		return served, nil
-	}
-	if err := json.Unmarshal(data, out); err != nil {
-		return served, &sdk.Error{Failure: sdk.InDoubt, Message: "Defender's answer is not the JSON it should be", Err: err}
-	}
-	return served, nil
-}
-
-// transportError tells a call that never left from one whose effect is unknown.
-func transportError(ctx context.Context, base string, sent bool, err error) error {
-	if !sent {
-		if ctx.Err() != nil {
-			return &sdk.Error{Failure: sdk.NotSent, Message: "the call was given up before it was sent", Err: ctx.Err()}
-		}
-		return &sdk.Error{Failure: sdk.NotSent, Message: "cannot reach " + base, Err: err}
-	}
-	return &sdk.Error{Failure: sdk.InDoubt, Message: "no whole answer from " + base, Err: err}
+	return reply.Served, err
 }

@@ -25,17 +25,40 @@ type Connection struct {
 	CertificatePassword sdk.Secret `yaml:"certificate_password" doc:"Password of the PFX file."`
 	Authority           string     `yaml:"authority" doc:"Base URL of the token service; the public cloud's where absent. For the sandbox: the URL it prints."`
 	Defender            string     `yaml:"defender" doc:"Base URL of the Defender for Endpoint API; https://api.security.microsoft.com where absent."`
+	Graph               string     `yaml:"graph" doc:"Base URL of Microsoft Graph; https://graph.microsoft.com where absent."`
+	Sentinel            string     `yaml:"sentinel" doc:"Base URL of Sentinel's upload API; https://api.ti.sentinel.azure.com where absent."`
+	Management          string     `yaml:"management" doc:"Base URL of the Azure management plane; https://management.azure.com where absent."`
 	CA                  string     `yaml:"ca" doc:"Path of a PEM file with certificate authorities to trust besides the system's (the sandbox writes one)."`
 }
 
-// defaultAuthority and defaultDefender are the public cloud's hosts.
+// The public cloud's hosts.
 const (
-	defaultAuthority = "https://login.microsoftonline.com"
-	defaultDefender  = "https://api.security.microsoft.com"
+	defaultAuthority  = "https://login.microsoftonline.com"
+	defaultDefender   = "https://api.security.microsoft.com"
+	defaultGraph      = "https://graph.microsoft.com"
+	defaultSentinel   = "https://api.ti.sentinel.azure.com"
+	defaultManagement = "https://management.azure.com"
 )
 
 // DefenderURL returns the base of the Defender API without a trailing slash.
 func (c *Connection) DefenderURL() string { return base(c.Defender, defaultDefender) }
+
+// GraphURL returns the base of Microsoft Graph without a trailing slash.
+func (c *Connection) GraphURL() string { return base(c.Graph, defaultGraph) }
+
+// GraphScope is what a token for Microsoft Graph is asked for, whatever the host.
+func (c *Connection) GraphScope() string { return defaultGraph + "/.default" }
+
+// SentinelURL returns the base of Sentinel's upload API without a trailing slash.
+func (c *Connection) SentinelURL() string { return base(c.Sentinel, defaultSentinel) }
+
+// ManagementURL returns the base of the Azure management plane without a trailing
+// slash.
+func (c *Connection) ManagementURL() string { return base(c.Management, defaultManagement) }
+
+// ManagementScope is what a token for the management plane and for Sentinel's upload
+// API is asked for, whatever the host.
+func (c *Connection) ManagementScope() string { return defaultManagement + "/.default" }
 
 // AuthorityURL returns the base of the token service without a trailing slash.
 func (c *Connection) AuthorityURL() string { return base(c.Authority, defaultAuthority) }
@@ -87,7 +110,7 @@ func (c *Connection) Validate() []error {
 	case c.CertificatePassword != "" && c.Certificate == "":
 		add("certificate_password", "a password without a certificate", "set certificate: PATH")
 	}
-	for path, text := range map[string]string{"authority": c.Authority, "defender": c.Defender} {
+	for path, text := range map[string]string{"authority": c.Authority, "defender": c.Defender, "graph": c.Graph, "sentinel": c.Sentinel, "management": c.Management} {
 		if u, err := url.Parse(text); text != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
 			add(path, fmt.Sprintf("%q is not an https URL", text), "tokens are never sent over plain http")
 		}

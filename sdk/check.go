@@ -1,0 +1,30 @@
+package sdk
+
+import "context"
+
+// Check is one line of a node's or login's examination (remeld doctor).
+type Check struct {
+	Name   string // what was looked at: "token", "roles", "free slots"
+	State  CheckState
+	Detail string // what was seen; never a secret
+	Fix    string // what to do, in the portal's words, where it is not OK
+}
+
+// CheckState is the verdict of a Check.
+type CheckState string
+
+// The verdicts.
+const (
+	CheckOK      CheckState = "ok"
+	CheckWarning CheckState = "warning"
+	CheckFailed  CheckState = "failed"
+	CheckSkipped CheckState = "skipped" // an earlier failure made it pointless, or it cannot be known
+)
+
+// Checker is implemented by sources, targets and connection configs that can be
+// examined beyond their configuration. Check reports line by line, in the order of
+// dependence (name, TLS, token, roles, …), changes nothing for good at the other
+// side, and returns when ctx ends.
+type Checker interface {
+	Check(ctx context.Context, report func(Check))
+}
