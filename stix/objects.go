@@ -131,4 +131,3 @@ type Other struct {
 	Common
 	Properties map[string]any
 }
-

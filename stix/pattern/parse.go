@@ -67,10 +67,10 @@ func (p *parser) advance() { p.next(&p.tok) }
 // unexpected is the error of a token that does not fit.
 func (p *parser) unexpected(wanted string) *Error {
 	t := &p.tok
-	switch {
-	case t.kind == tBad:
+	switch t.kind {
+	case tBad:
 		return fault(p.src, t.pos, "%s", p.why)
-	case t.kind == tEnd:
+	case tEnd:
 		return fault(p.src, t.pos, "the pattern ends where %s is expected", wanted)
 	}
 	found := p.src[t.pos:t.end]

@@ -164,8 +164,8 @@ func TestNestingIsBounded(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		deep(150, "(", "[a:b = 1]", ")"), "[a:b = 1]" + strings.Repeat(" AND [a:b = 1] WITHIN 5 SECONDS", 10_000),
-		"[a:b = 1" + strings.Repeat(" OR a:b = 1", 50_000) + "]",
+		deep(150, "(", "[a:b = 1]", ")"), "[a:b = 1]" + strings.Repeat(" AND [a:b = 1] WITHIN 5 SECONDS", 1_000),
+		"[a:b = 1" + strings.Repeat(" OR a:b = 1", 2_000) + "]",
 	} {
 		p, err := Parse(text)
 		if err != nil {
