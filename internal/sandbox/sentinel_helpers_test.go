@@ -45,10 +45,10 @@ func newSentinel(t *testing.T, edit ...func(*Options)) *twin {
 	}}, edit...)...)
 }
 
-// azureToken is a token for a resource, kept for the next call.
+// azureToken is a token for a resource, kept for half an hour.
 func (w *twin) azureToken(app, scope string) string {
 	w.t.Helper()
-	key := app + " " + scope
+	key := app + " " + scope + w.Now().Truncate(30*time.Minute).String()
 	if w.tokens[key] == "" {
 		r := w.form("/"+testTenant+"/oauth2/v2.0/token", "grant_type", "client_credentials", "client_id", app, "client_secret", "s", "scope", scope+"/.default")
 		tok, _ := r.json(w.t)["access_token"].(string)
@@ -154,6 +154,9 @@ func (w *twin) value(method, path string, body any) []map[string]any {
 // find queries for clauses joined by And.
 func (w *twin) find(clauses ...props) []map[string]any {
 	w.t.Helper()
+	if clauses == nil {
+		clauses = []props{}
+	}
 	return w.value("POST", socARM+"main/query"+queryV, props{"condition": props{"clauses": clauses, "conditionConnective": "And", "stixObjectType": "indicator"}})
 }
 
