@@ -36,7 +36,7 @@ var verbs = []struct {
 	{"POST clock", `{"advance":"24h"}, {"set":"2027-01-01T00:00:00Z"} or {"rate":60}`, postClock},
 	{"GET switches", "switches in force", func(s *Sandbox, _ *http.Request, _ []string) (any, error) { return s.Switches(), nil }},
 	{"PATCH switches", `{"read_lag":"20s"}`, patchSwitches},
-	{"GET limits", "rate limits by operation", func(s *Sandbox, _ *http.Request, _ []string) (any, error) { return s.mde.Limits(), nil }},
+	{"GET limits", "rate limits by operation", func(s *Sandbox, _ *http.Request, _ []string) (any, error) { return s.limits(), nil }},
 	{"PATCH limits", `{"import":{"per_minute":1000,"per_hour":0}}`, patchLimits},
 	{"GET tenants", "tenants and apps, without secrets", func(s *Sandbox, _ *http.Request, _ []string) (any, error) { return s.redacted(), nil }},
 	{"PUT tenants/*", "add a tenant or replace its apps", putTenant},
@@ -44,6 +44,16 @@ var verbs = []struct {
 	{"POST tenants/*/indicators", `seed {"by":{"app":"…"},"indicators":[…]} or {"generate":14900}`, postSeed},
 	{"PATCH tenants/*/indicators/*", `edit in the portal, {"action":"Audit"}`, patchRow},
 	{"DELETE tenants/*/indicators/*", "delete in the portal", func(s *Sandbox, _ *http.Request, a []string) (any, error) { return nil, s.DeleteRow(a[0], a[1]) }},
+	{"GET workspaces", "workspaces of Sentinel", func(s *Sandbox, _ *http.Request, _ []string) (any, error) { return s.Workspaces(), nil }},
+	{"PUT workspaces/*", "add a workspace", putWorkspace},
+	{"GET workspaces/*/objects", "every object, of both stores", func(s *Sandbox, _ *http.Request, a []string) (any, error) { return s.Objects(a[0]) }},
+	{"POST workspaces/*/objects", `seed {"source":"Other","objects":[…]} or {"source":"Other","generate":500}`, postObjects},
+	{"PATCH workspaces/*/objects/*", `edit in the portal, {"confidence":10}`, patchObject},
+	{"DELETE workspaces/*/objects/*", "delete in the portal", func(s *Sandbox, _ *http.Request, a []string) (any, error) { return nil, s.DeleteObject(a[0], a[1]) }},
+	{"GET workspaces/*/table", "rows of the tables; ?name=", func(s *Sandbox, r *http.Request, a []string) (any, error) {
+		return s.TableRows(a[0], r.URL.Query().Get("name"))
+	}},
+	{"GET workspaces/*/bill", "exact numbers of rows written", func(s *Sandbox, _ *http.Request, a []string) (any, error) { return s.Bill(a[0]) }},
 	{"GET feeds", "names of the feeds", func(s *Sandbox, _ *http.Request, _ []string) (any, error) { return s.feeds.Names(), nil }},
 	{"PUT feeds/*", "set a feed and start its script", putFeed},
 	{"DELETE feeds/*", "take a feed away", deleteFeed},
@@ -135,7 +145,7 @@ func answer(w http.ResponseWriter, out any, err error) {
 // index is the page for people.
 func (s *Sandbox) index(w http.ResponseWriter) {
 	var b strings.Builder
-	b.WriteString("Remeld sandbox: a local twin of Entra ID and of the Defender indicator API\n\n")
+	b.WriteString("Remeld sandbox: a local twin of Entra ID, of the Defender indicator API and of Sentinel's threat intelligence\n\n")
 	for _, l := range s.Lines() {
 		b.WriteString(l + "\n")
 	}

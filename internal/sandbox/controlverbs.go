@@ -59,18 +59,19 @@ func patchLimits(s *Sandbox, r *http.Request, _ []string) (any, error) {
 	if err := s.SetLimits(in); err != nil {
 		return nil, err
 	}
-	return s.mde.Limits(), nil
+	return s.limits(), nil
 }
 
 // redacted lists the tenants with the secrets and certificates counted only.
 func (s *Sandbox) redacted() any {
 	type app struct {
-		ID           string   `json:"id"`
-		Name         string   `json:"name"`
-		Roles        []string `json:"roles"`
-		Secrets      int      `json:"secrets"`
-		Certificates int      `json:"certificates"`
-		Disabled     bool     `json:"disabled"`
+		ID           string       `json:"id"`
+		Name         string       `json:"name"`
+		Roles        []string     `json:"roles"`
+		Assignments  []Assignment `json:"assignments,omitempty"`
+		Secrets      int          `json:"secrets"`
+		Certificates int          `json:"certificates"`
+		Disabled     bool         `json:"disabled"`
 	}
 	type tenant struct {
 		ID      string   `json:"id"`
@@ -81,7 +82,7 @@ func (s *Sandbox) redacted() any {
 	for _, t := range s.Tenants() {
 		o := tenant{ID: t.ID, Domains: t.Domains, Apps: []app{}}
 		for _, a := range t.Apps {
-			o.Apps = append(o.Apps, app{a.ID, a.Name, a.Roles, len(a.Secrets), len(a.Certificates), a.Disabled})
+			o.Apps = append(o.Apps, app{a.ID, a.Name, a.Roles, a.Assignments, len(a.Secrets), len(a.Certificates), a.Disabled})
 		}
 		out = append(out, o)
 	}
@@ -133,6 +134,49 @@ func patchRow(s *Sandbox, r *http.Request, args []string) (any, error) {
 		}
 		return nil
 	})
+}
+
+func putWorkspace(s *Sandbox, r *http.Request, args []string) (any, error) {
+	var w Workspace
+	if err := decode(r, &w); err != nil {
+		return nil, err
+	}
+	if w.ID != "" && w.ID != args[0] {
+		return nil, fmt.Errorf("the body's id %q is not the path's %q", w.ID, args[0])
+	}
+	w.ID = args[0]
+	return nil, s.SetWorkspace(w)
+}
+
+func postObjects(s *Sandbox, r *http.Request, args []string) (any, error) {
+	var in struct {
+		By       string            `json:"by"`
+		Source   string            `json:"source"`
+		Objects  []json.RawMessage `json:"objects"`
+		Generate int               `json:"generate"`
+	}
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	var ids []string
+	var err error
+	switch {
+	case in.Generate != 0 && in.Objects != nil || in.Generate == 0 && len(in.Objects) == 0:
+		return nil, errors.New("give either objects or generate")
+	case in.Generate != 0:
+		ids, err = s.SeedForeignObjects(args[0], in.By, in.Source, in.Generate)
+	default:
+		ids, err = s.SeedObjects(args[0], in.By, in.Source, in.Objects...)
+	}
+	return map[string]any{"ids": ids}, err
+}
+
+func patchObject(s *Sandbox, r *http.Request, args []string) (any, error) {
+	var patch map[string]any
+	if err := decode(r, &patch); err != nil {
+		return nil, err
+	}
+	return nil, s.EditObject(args[0], args[1], patch)
 }
 
 func putFeed(s *Sandbox, r *http.Request, args []string) (any, error) {

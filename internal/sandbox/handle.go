@@ -14,6 +14,7 @@ import (
 	"github.com/remeld/remeld/internal/sandbox/fault"
 	"github.com/remeld/remeld/internal/sandbox/journal"
 	"github.com/remeld/remeld/internal/sandbox/mde"
+	"github.com/remeld/remeld/internal/sandbox/sentinel"
 	"github.com/remeld/remeld/internal/sandbox/wire"
 )
 
@@ -100,6 +101,14 @@ func (s *Sandbox) route(x *exchange) {
 		return
 	}
 	host := hostName(x.req.Host)
+	if r, ok := sentinel.Match(x.req.Method, x.req.Path); ok && sentinelAt(&r, host) {
+		s.routeSentinel(x, r)
+		return
+	}
+	if slices.Contains(sentinelHosts, host) {
+		x.serve = func([]fault.Refusal) { x.reply = wire.Empty(http.StatusNotFound) }
+		return
+	}
 	if r, ok := mde.Match(x.req.Method, x.req.Path); ok && !slices.Contains(loginHosts, host) {
 		s.routeDefender(x, r)
 		return
@@ -120,18 +129,24 @@ func (s *Sandbox) route(x *exchange) {
 func (s *Sandbox) routeDefender(x *exchange, r mde.Route) {
 	x.entry.Op = r.Op
 	c := mde.Call{Route: r, Req: x.req}
-	scheme, token, _ := strings.Cut(x.req.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		c.TokenErr = entra.ErrInvalidToken
-	} else if who, err := s.entra.Verify(strings.TrimSpace(token), x.req.Now); err != nil {
-		c.TokenErr = err
-		x.entry.Tenant, x.entry.App = who.Tenant, who.App
-	} else {
-		c.Who = &who
-		x.entry.Tenant, x.entry.App = who.Tenant, who.App
-	}
+	c.Who, c.TokenErr = s.bearer(x)
 	x.serve = func(refuse []fault.Refusal) {
 		c.Refuse = refuse
 		x.reply, x.entry.Items = s.mde.Serve(c)
 	}
+}
+
+// bearer verifies the call's token and journals whom it names; who is nil where
+// the error says why the token was refused.
+func (s *Sandbox) bearer(x *exchange) (*entra.Principal, error) {
+	scheme, token, _ := strings.Cut(x.req.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return nil, entra.ErrInvalidToken
+	}
+	who, err := s.entra.Verify(strings.TrimSpace(token), x.req.Now)
+	x.entry.Tenant, x.entry.App = who.Tenant, who.App
+	if err != nil {
+		return nil, err
+	}
+	return &who, nil
 }

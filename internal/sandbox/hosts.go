@@ -1,5 +1,11 @@
 package sandbox
 
+import (
+	"slices"
+
+	"github.com/remeld/remeld/internal/sandbox/sentinel"
+)
+
 // loginHosts are the hosts of the token service, public and government clouds.
 var loginHosts = []string{
 	"login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net", "login.microsoftonline.us",
@@ -26,3 +32,6 @@ var resources = func() []string {
 	}
 	return out
 }()
+
+// sentinelHosts are the hosts of the upload APIs and of the management planes.
+var sentinelHosts = slices.Concat(sentinel.UploadHosts, sentinel.LegacyHosts, sentinel.ManagementHosts())

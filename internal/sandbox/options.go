@@ -6,8 +6,6 @@ import (
 	"maps"
 	"net"
 	"time"
-
-	"github.com/remeld/remeld/internal/sandbox/mde"
 )
 
 // The demonstration tenant. The secret is fake on purpose and in plain sight.
@@ -40,6 +38,8 @@ type Options struct {
 
 	// Tenants; default DefaultTenants.
 	Tenants []Tenant
+	// Workspaces of Sentinel; default DefaultWorkspaces with the default tenants, else none.
+	Workspaces []Workspace
 	// Resources are audiences beyond the service's own ones.
 	Resources []string
 	// Groups are the names of the device groups.
@@ -60,7 +60,7 @@ type Options struct {
 // DefaultTenants returns the demonstration tenant with its one app.
 func DefaultTenants() []Tenant {
 	return []Tenant{{ID: DemoTenant, Domains: []string{DemoDomain}, Apps: []App{{
-		ID: DemoApp, Name: "Remeld sandbox", Secrets: []Secret{{Value: DemoSecret}}, Roles: []string{"Ti.ReadWrite.All"},
+		ID: DemoApp, Name: "Remeld sandbox", Secrets: []Secret{{Value: DemoSecret}}, Roles: []string{"Ti.ReadWrite.All"}, Assignments: demoAssignments(),
 	}}}}
 }
 
@@ -75,6 +75,9 @@ func (o Options) fill() (Options, error) {
 	}
 	if o.Tenants == nil {
 		o.Tenants = DefaultTenants()
+		if o.Workspaces == nil {
+			o.Workspaces = DefaultWorkspaces()
+		}
 	}
 	o.Resources = append(append([]string(nil), resources...), o.Resources...)
 	setDefault(&o.TokenLifetime, 3599*time.Second)
@@ -84,7 +87,7 @@ func (o Options) fill() (Options, error) {
 	if o.TokenLifetime < time.Second || o.JournalEntries < 1 || o.JournalItems < 1 || o.MaxBody < 1 || o.Rate < 0 {
 		errs = append(errs, errors.New("token lifetime, journal bounds, body limit and rate cannot be negative"))
 	}
-	limits := mde.DefaultLimits()
+	limits := defaultLimits()
 	for op := range o.Limits {
 		if _, ok := limits[op]; !ok {
 			errs = append(errs, fmt.Errorf("limits: %q is no limited operation", op))

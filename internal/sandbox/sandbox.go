@@ -1,6 +1,6 @@
 // Package sandbox is a strict local twin of what Remeld talks to: Entra ID's
-// token service, the indicator API of Microsoft Defender for Endpoint, and a
-// server of scripted feeds. Use it to rehearse a configuration without a
+// token service, the indicator API of Microsoft Defender for Endpoint, the
+// threat intelligence of Microsoft Sentinel, and a server of scripted feeds. Use it to rehearse a configuration without a
 // tenant (`remeld sandbox`), and as the counterpart in tests: its clock can be
 // moved, faults can be injected, and every call it got is in a journal.
 //
@@ -24,6 +24,7 @@ import (
 	"github.com/remeld/remeld/internal/sandbox/feedsrc"
 	"github.com/remeld/remeld/internal/sandbox/journal"
 	"github.com/remeld/remeld/internal/sandbox/mde"
+	"github.com/remeld/remeld/internal/sandbox/sentinel"
 	"github.com/remeld/remeld/internal/sandbox/switches"
 	"github.com/remeld/remeld/internal/sandbox/vclock"
 	"github.com/remeld/remeld/internal/sandbox/wire"
@@ -69,14 +70,15 @@ type (
 
 // Sandbox is a running sandbox. Its methods are safe for concurrent use.
 type Sandbox struct {
-	opts   Options
-	clock  *vclock.Clock
-	ca     *authority
-	entra  *entra.Service
-	mde    *mde.Service
-	feeds  *feedsrc.Server
-	faults fault.Set
-	log    *journal.Journal
+	opts     Options
+	clock    *vclock.Clock
+	ca       *authority
+	entra    *entra.Service
+	mde      *mde.Service
+	sentinel *sentinel.Service
+	feeds    *feedsrc.Server
+	faults   fault.Set
+	log      *journal.Journal
 
 	mu       sync.Mutex
 	switches switches.Set
@@ -124,7 +126,7 @@ func Start(ctx context.Context, opts Options) (*Sandbox, error) {
 func (s *Sandbox) services() error {
 	var err error
 	s.entra, err = entra.New(entra.Config{
-		Tenants: s.opts.Tenants, Resources: s.opts.Resources, Own: own, Hosts: loginHosts,
+		Tenants: s.opts.Tenants, Resources: append(sentinel.Audiences(), s.opts.Resources...), Own: own, Hosts: loginHosts,
 		Lifetime: s.opts.TokenLifetime, Instance: uuid.NewString(), Switches: s.Switches,
 	})
 	if err != nil {
@@ -133,7 +135,7 @@ func (s *Sandbox) services() error {
 	s.mde = mde.New(mde.Config{
 		Resources: s.opts.Resources, Own: own, Limits: s.opts.Limits, Switches: s.Switches, Groups: s.opts.Groups,
 	})
-	return nil
+	return s.startSentinel()
 }
 
 // own is the sandbox's own address as the client used it: clients that derive

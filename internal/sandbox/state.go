@@ -39,7 +39,7 @@ func (s *Sandbox) Tenants() []Tenant { return s.entra.Tenants() }
 
 // SetLimits replaces the rate limits of the operations given.
 func (s *Sandbox) SetLimits(l map[string]Limit) error {
-	known := mde.DefaultLimits()
+	known := defaultLimits()
 	for op, v := range l {
 		if _, ok := known[op]; !ok {
 			return fmt.Errorf("limits: %q is no limited operation", op)
@@ -49,6 +49,7 @@ func (s *Sandbox) SetLimits(l map[string]Limit) error {
 		}
 	}
 	s.mde.SetLimits(l)
+	s.sentinel.SetLimits(l)
 	return nil
 }
 
@@ -113,6 +114,7 @@ func (s *Sandbox) tenantID(name string) (string, error) {
 // switches, limits and app registrations stay.
 func (s *Sandbox) Reset() {
 	s.mde.Reset()
+	s.sentinel.Reset()
 	s.faults.Clear()
 	s.feeds.Reset()
 	s.log.Reset()
@@ -144,7 +146,8 @@ func (s *Sandbox) Lines() []string {
 			}
 		}
 	}
-	limits, err := json.Marshal(s.mde.Limits())
+	out = append(out, s.workspaceLines()...)
+	limits, err := json.Marshal(s.limits())
 	if err == nil {
 		out = append(out, "", "limits      "+string(limits))
 	}

@@ -32,8 +32,10 @@ type App struct {
 	Secrets      []Secret `json:"secrets,omitempty"`
 	Certificates []string `json:"certificates,omitempty"` // PEM, public part
 	// Roles are the app roles granted by the administrator, such as Ti.ReadWrite.All.
-	Roles    []string `json:"roles,omitempty"`
-	Disabled bool     `json:"disabled,omitempty"`
+	Roles []string `json:"roles,omitempty"`
+	// Assignments are the Azure roles, such as Microsoft Sentinel Contributor on a workspace.
+	Assignments []Assignment `json:"assignments,omitempty"`
+	Disabled    bool         `json:"disabled,omitempty"`
 }
 
 // Secret is a client secret.

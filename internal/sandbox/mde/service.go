@@ -10,6 +10,7 @@ import (
 	"github.com/remeld/remeld/internal/sandbox/entra"
 	"github.com/remeld/remeld/internal/sandbox/fault"
 	"github.com/remeld/remeld/internal/sandbox/journal"
+	"github.com/remeld/remeld/internal/sandbox/rate"
 	"github.com/remeld/remeld/internal/sandbox/switches"
 	"github.com/remeld/remeld/internal/sandbox/wire"
 )
@@ -33,12 +34,12 @@ type Service struct {
 	mu     sync.Mutex
 	limits map[string]Limit
 	tables map[string]*table
-	rate   windows
+	rate   rate.Windows
 }
 
 // New returns a service without rows.
 func New(cfg Config) *Service {
-	return &Service{cfg: cfg, limits: maps.Clone(cfg.Limits), tables: map[string]*table{}, rate: windows{}}
+	return &Service{cfg: cfg, limits: maps.Clone(cfg.Limits), tables: map[string]*table{}, rate: rate.Windows{}}
 }
 
 // SetLimits replaces the limits of the operations given.
@@ -59,7 +60,7 @@ func (s *Service) Limits() map[string]Limit {
 func (s *Service) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tables, s.rate = map[string]*table{}, windows{}
+	s.tables, s.rate = map[string]*table{}, rate.Windows{}
 }
 
 // Call is one call of the API after its token was read.
@@ -100,10 +101,10 @@ func (s *Service) Serve(c Call) (wire.Reply, []journal.Item) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sw := s.cfg.Switches()
-	key := rateKey{c.Op, c.Who.Tenant, c.Who.App}
+	key := rate.Key{Op: c.Op, Tenant: c.Who.Tenant, App: c.Who.App}
 	if limit := s.limits[c.Op]; limit != (Limit{}) {
-		if x := s.rate.admit(key, limit, c.Req.Now); x != nil {
-			return x.reply(&sw), nil
+		if x := s.rate.Admit(key, limit, c.Req.Now); x != nil {
+			return throttled(x, &sw), nil
 		}
 	}
 	w := &call{Call: c, table: s.table(c.Who.Tenant), sw: sw, now: c.Req.Now, visible: c.Req.Now.Add(sw.ReadLag)}

@@ -53,6 +53,23 @@ type Set struct {
 	OwnScopeConflict string
 	// ReadLag is how long a write stays invisible to list and get.
 	ReadLag time.Duration
+
+	// SentinelErrors is the key of a record's messages in an upload's answer: "errorMessages" or "validationErrorMessages".
+	SentinelErrors string
+	// SentinelAllInvalid is the status of an upload without one valid object: "200" or "400".
+	SentinelAllInvalid string
+	// SentinelDefaultSpec is the STIX version of an object that does not say: "2.1" or "2.0".
+	SentinelDefaultSpec string
+	// SentinelOlderModified: an upload whose modified is not newer: "keep_newest" drops it silently, "fail_item" says so, "replace" takes it.
+	SentinelOlderModified string
+	// SentinelRevoked: an upload of an id that was revoked: "ignore" drops it silently, "fail_item" says so.
+	SentinelRevoked string
+	// SentinelRetryAfter: the 429 of the upload API has the seconds in its "body" only, or in a "header" too.
+	SentinelRetryAfter string
+	// SentinelID: the base64 in a table Id is "padded" or "raw".
+	SentinelID string
+	// SentinelReadLag is how long a write stays invisible to the management plane's queries.
+	SentinelReadLag time.Duration
 }
 
 // MaxCapacity bounds what one tenant may be told to hold.
@@ -91,6 +108,14 @@ func (s *Set) fields() []field {
 		enum("get_token", &s.GetToken, "token request as GET with a form body", "accept", "reject"),
 		enum("own_scope_conflict", &s.OwnScopeConflict, "Ti.ReadWrite app submits the identity of another's row", "reject", "update"),
 		{name: "read_lag", lag: &s.ReadLag, initial: "0s", help: "how long a write is invisible to list and get"},
+		enum("sentinel_errors", &s.SentinelErrors, "key of a record's messages in an upload's answer", "errorMessages", "validationErrorMessages"),
+		enum("sentinel_all_invalid", &s.SentinelAllInvalid, "status of an upload without one valid object", "200", "400"),
+		enum("sentinel_default_spec", &s.SentinelDefaultSpec, "STIX version of an object that does not say", "2.1", "2.0"),
+		enum("sentinel_older_modified", &s.SentinelOlderModified, "upload whose modified is not newer", "keep_newest", "fail_item", "replace"),
+		enum("sentinel_revoked", &s.SentinelRevoked, "upload of an id that was revoked", "ignore", "fail_item"),
+		enum("sentinel_retry_after", &s.SentinelRetryAfter, "where the upload API's 429 says the seconds", "body", "header"),
+		enum("sentinel_id", &s.SentinelID, "base64 in a table Id", "padded", "raw"),
+		{name: "sentinel_read_lag", lag: &s.SentinelReadLag, initial: "0s", help: "how long a write is invisible to Sentinel's queries"},
 	}
 }
 
