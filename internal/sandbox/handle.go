@@ -100,6 +100,9 @@ func (s *Sandbox) route(x *exchange) {
 		return
 	}
 	host := hostName(x.req.Host)
+	if s.routeGraph(x, host) {
+		return
+	}
 	if r, ok := mde.Match(x.req.Method, x.req.Path); ok && !slices.Contains(loginHosts, host) {
 		s.routeDefender(x, r)
 		return

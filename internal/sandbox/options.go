@@ -7,7 +7,7 @@ import (
 	"net"
 	"time"
 
-	"github.com/remeld/remeld/internal/sandbox/mde"
+	"github.com/remeld/remeld/internal/sandbox/graph"
 )
 
 // The demonstration tenant. The secret is fake on purpose and in plain sight.
@@ -60,7 +60,7 @@ type Options struct {
 // DefaultTenants returns the demonstration tenant with its one app.
 func DefaultTenants() []Tenant {
 	return []Tenant{{ID: DemoTenant, Domains: []string{DemoDomain}, Apps: []App{{
-		ID: DemoApp, Name: "Remeld sandbox", Secrets: []Secret{{Value: DemoSecret}}, Roles: []string{"Ti.ReadWrite.All"},
+		ID: DemoApp, Name: "Remeld sandbox", Secrets: []Secret{{Value: DemoSecret}}, Roles: []string{"Ti.ReadWrite.All", graph.RoleOwned},
 	}}}}
 }
 
@@ -84,7 +84,7 @@ func (o Options) fill() (Options, error) {
 	if o.TokenLifetime < time.Second || o.JournalEntries < 1 || o.JournalItems < 1 || o.MaxBody < 1 || o.Rate < 0 {
 		errs = append(errs, errors.New("token lifetime, journal bounds, body limit and rate cannot be negative"))
 	}
-	limits := mde.DefaultLimits()
+	limits := defaultLimits()
 	for op := range o.Limits {
 		if _, ok := limits[op]; !ok {
 			errs = append(errs, fmt.Errorf("limits: %q is no limited operation", op))

@@ -1,6 +1,6 @@
 // Package sandbox is a strict local twin of what Remeld talks to: Entra ID's
-// token service, the indicator API of Microsoft Defender for Endpoint, and a
-// server of scripted feeds. Use it to rehearse a configuration without a
+// token service, the indicator API of Microsoft Defender for Endpoint, the
+// tiIndicators of Microsoft Graph, and a server of scripted feeds. Use it to rehearse a configuration without a
 // tenant (`remeld sandbox`), and as the counterpart in tests: its clock can be
 // moved, faults can be injected, and every call it got is in a journal.
 //
@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/remeld/remeld/internal/sandbox/entra"
 	"github.com/remeld/remeld/internal/sandbox/fault"
 	"github.com/remeld/remeld/internal/sandbox/feedsrc"
+	"github.com/remeld/remeld/internal/sandbox/graph"
 	"github.com/remeld/remeld/internal/sandbox/journal"
 	"github.com/remeld/remeld/internal/sandbox/mde"
 	"github.com/remeld/remeld/internal/sandbox/switches"
@@ -43,6 +45,8 @@ type (
 	Limit = mde.Limit
 	// Indicator is a row of a tenant.
 	Indicator = mde.Indicator
+	// TiIndicator is a row of a tenant at Graph.
+	TiIndicator = graph.Indicator
 	// Author is a writer other than the caller: another app or a person.
 	Author = mde.Author
 	// Rule is a fault: which calls, and what happens to them.
@@ -74,6 +78,7 @@ type Sandbox struct {
 	ca     *authority
 	entra  *entra.Service
 	mde    *mde.Service
+	graph  *graph.Service
 	feeds  *feedsrc.Server
 	faults fault.Set
 	log    *journal.Journal
@@ -124,7 +129,7 @@ func Start(ctx context.Context, opts Options) (*Sandbox, error) {
 func (s *Sandbox) services() error {
 	var err error
 	s.entra, err = entra.New(entra.Config{
-		Tenants: s.opts.Tenants, Resources: s.opts.Resources, Own: own, Hosts: loginHosts,
+		Tenants: s.opts.Tenants, Resources: slices.Concat(s.opts.Resources, graph.Resources(graphHosts)), Own: own, Hosts: loginHosts,
 		Lifetime: s.opts.TokenLifetime, Instance: uuid.NewString(), Switches: s.Switches,
 	})
 	if err != nil {
@@ -133,6 +138,7 @@ func (s *Sandbox) services() error {
 	s.mde = mde.New(mde.Config{
 		Resources: s.opts.Resources, Own: own, Limits: s.opts.Limits, Switches: s.Switches, Groups: s.opts.Groups,
 	})
+	s.graph = s.newGraph()
 	return nil
 }
 

@@ -39,7 +39,7 @@ func (s *Sandbox) Tenants() []Tenant { return s.entra.Tenants() }
 
 // SetLimits replaces the rate limits of the operations given.
 func (s *Sandbox) SetLimits(l map[string]Limit) error {
-	known := mde.DefaultLimits()
+	known := defaultLimits()
 	for op, v := range l {
 		if _, ok := known[op]; !ok {
 			return fmt.Errorf("limits: %q is no limited operation", op)
@@ -113,6 +113,7 @@ func (s *Sandbox) tenantID(name string) (string, error) {
 // switches, limits and app registrations stay.
 func (s *Sandbox) Reset() {
 	s.mde.Reset()
+	s.graph.Reset()
 	s.faults.Clear()
 	s.feeds.Reset()
 	s.log.Reset()
