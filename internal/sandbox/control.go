@@ -54,6 +54,10 @@ var verbs = []struct {
 		return s.TableRows(a[0], r.URL.Query().Get("name"))
 	}},
 	{"GET workspaces/*/bill", "exact numbers of rows written", func(s *Sandbox, _ *http.Request, a []string) (any, error) { return s.Bill(a[0]) }},
+	{"GET tenants/*/ti-indicators", "every live row at Graph", func(s *Sandbox, _ *http.Request, a []string) (any, error) { return s.TiRows(a[0]) }},
+	{"POST tenants/*/ti-indicators", `seed {"app":"…","indicators":[{…}]} or {"generate":500}`, postSeedTi},
+	{"PATCH tenants/*/ti-indicators/*", `edit from outside, {"severity":5}`, patchTi},
+	{"DELETE tenants/*/ti-indicators/*", "delete from outside", func(s *Sandbox, _ *http.Request, a []string) (any, error) { return nil, s.DeleteTi(a[0], a[1]) }},
 	{"GET feeds", "names of the feeds", func(s *Sandbox, _ *http.Request, _ []string) (any, error) { return s.feeds.Names(), nil }},
 	{"PUT feeds/*", "set a feed and start its script", putFeed},
 	{"DELETE feeds/*", "take a feed away", deleteFeed},
@@ -145,7 +149,7 @@ func answer(w http.ResponseWriter, out any, err error) {
 // index is the page for people.
 func (s *Sandbox) index(w http.ResponseWriter) {
 	var b strings.Builder
-	b.WriteString("Remeld sandbox: a local twin of Entra ID, of the Defender indicator API and of Sentinel's threat intelligence\n\n")
+	b.WriteString("Remeld sandbox: a local twin of Entra ID, of the Defender indicator API, of Sentinel's threat intelligence and of tiIndicators at Graph\n\n")
 	for _, l := range s.Lines() {
 		b.WriteString(l + "\n")
 	}

@@ -109,6 +109,9 @@ func (s *Sandbox) route(x *exchange) {
 		x.serve = func([]fault.Refusal) { x.reply = wire.Empty(http.StatusNotFound) }
 		return
 	}
+	if s.routeGraph(x, host) {
+		return
+	}
 	if r, ok := mde.Match(x.req.Method, x.req.Path); ok && !slices.Contains(loginHosts, host) {
 		s.routeDefender(x, r)
 		return

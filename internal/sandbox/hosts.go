@@ -24,6 +24,12 @@ var defenderHosts = []string{
 	"api-gcc.securitycenter.microsoft.us", "api-gov.securitycenter.microsoft.us",
 }
 
+// graphHosts are the hosts of Microsoft Graph in its clouds; the first one alone
+// has tiIndicators.
+var graphHosts = []string{
+	"graph.microsoft.com", "graph.microsoft.us", "dod-graph.microsoft.us", "microsoftgraph.chinacloudapi.cn",
+}
+
 // resources are the audiences that a token for the indicator API may have.
 var resources = func() []string {
 	out := []string{"https://securitycenter.onmicrosoft.com/windowsatpservice", "fc780465-2017-40d4-a0c5-307022471b92"}

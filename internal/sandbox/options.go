@@ -6,6 +6,8 @@ import (
 	"maps"
 	"net"
 	"time"
+
+	"github.com/remeld/remeld/internal/sandbox/graph"
 )
 
 // The demonstration tenant. The secret is fake on purpose and in plain sight.
@@ -60,7 +62,7 @@ type Options struct {
 // DefaultTenants returns the demonstration tenant with its one app.
 func DefaultTenants() []Tenant {
 	return []Tenant{{ID: DemoTenant, Domains: []string{DemoDomain}, Apps: []App{{
-		ID: DemoApp, Name: "Remeld sandbox", Secrets: []Secret{{Value: DemoSecret}}, Roles: []string{"Ti.ReadWrite.All"}, Assignments: demoAssignments(),
+		ID: DemoApp, Name: "Remeld sandbox", Secrets: []Secret{{Value: DemoSecret}}, Roles: []string{"Ti.ReadWrite.All", graph.RoleOwned}, Assignments: demoAssignments(),
 	}}}}
 }
 

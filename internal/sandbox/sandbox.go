@@ -1,6 +1,7 @@
 // Package sandbox is a strict local twin of what Remeld talks to: Entra ID's
 // token service, the indicator API of Microsoft Defender for Endpoint, the
-// threat intelligence of Microsoft Sentinel, and a server of scripted feeds. Use it to rehearse a configuration without a
+// threat intelligence of Microsoft Sentinel, the tiIndicators of Microsoft Graph, and
+// a server of scripted feeds. Use it to rehearse a configuration without a
 // tenant (`remeld sandbox`), and as the counterpart in tests: its clock can be
 // moved, faults can be injected, and every call it got is in a journal.
 //
@@ -14,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +24,7 @@ import (
 	"github.com/remeld/remeld/internal/sandbox/entra"
 	"github.com/remeld/remeld/internal/sandbox/fault"
 	"github.com/remeld/remeld/internal/sandbox/feedsrc"
+	"github.com/remeld/remeld/internal/sandbox/graph"
 	"github.com/remeld/remeld/internal/sandbox/journal"
 	"github.com/remeld/remeld/internal/sandbox/mde"
 	"github.com/remeld/remeld/internal/sandbox/sentinel"
@@ -44,6 +47,8 @@ type (
 	Limit = mde.Limit
 	// Indicator is a row of a tenant.
 	Indicator = mde.Indicator
+	// TiIndicator is a row of a tenant at Graph.
+	TiIndicator = graph.Indicator
 	// Author is a writer other than the caller: another app or a person.
 	Author = mde.Author
 	// Rule is a fault: which calls, and what happens to them.
@@ -76,6 +81,7 @@ type Sandbox struct {
 	entra    *entra.Service
 	mde      *mde.Service
 	sentinel *sentinel.Service
+	graph    *graph.Service
 	feeds    *feedsrc.Server
 	faults   fault.Set
 	log      *journal.Journal
@@ -126,7 +132,7 @@ func Start(ctx context.Context, opts Options) (*Sandbox, error) {
 func (s *Sandbox) services() error {
 	var err error
 	s.entra, err = entra.New(entra.Config{
-		Tenants: s.opts.Tenants, Resources: append(sentinel.Audiences(), s.opts.Resources...), Own: own, Hosts: loginHosts,
+		Tenants: s.opts.Tenants, Resources: slices.Concat(sentinel.Audiences(), s.opts.Resources, graph.Resources(graphHosts)), Own: own, Hosts: loginHosts,
 		Lifetime: s.opts.TokenLifetime, Instance: uuid.NewString(), Switches: s.Switches,
 	})
 	if err != nil {
@@ -135,6 +141,7 @@ func (s *Sandbox) services() error {
 	s.mde = mde.New(mde.Config{
 		Resources: s.opts.Resources, Own: own, Limits: s.opts.Limits, Switches: s.Switches, Groups: s.opts.Groups,
 	})
+	s.graph = s.newGraph()
 	return s.startSentinel()
 }
 

@@ -115,6 +115,7 @@ func (s *Sandbox) tenantID(name string) (string, error) {
 func (s *Sandbox) Reset() {
 	s.mde.Reset()
 	s.sentinel.Reset()
+	s.graph.Reset()
 	s.faults.Clear()
 	s.feeds.Reset()
 	s.log.Reset()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/remeld/remeld/internal/sandbox/entra"
 	"github.com/remeld/remeld/internal/sandbox/fault"
+	"github.com/remeld/remeld/internal/sandbox/graph"
 	"github.com/remeld/remeld/internal/sandbox/mde"
 	"github.com/remeld/remeld/internal/sandbox/sentinel"
 )
@@ -58,6 +59,7 @@ func demoAssignments() []Assignment {
 func defaultLimits() map[string]Limit {
 	out := mde.DefaultLimits()
 	maps.Copy(out, sentinel.DefaultLimits())
+	out[graph.LimitName] = Limit{PerMinute: graph.PerMinute}
 	return out
 }
 
@@ -86,7 +88,7 @@ func sentinelAt(r *sentinel.Route, host string) bool {
 	case slices.Contains(sentinel.LegacyHosts, host):
 		return !r.Management() && r.Key != "stixobjects"
 	}
-	return !slices.Contains(loginHosts, host) && !slices.Contains(defenderHosts, host)
+	return !slices.Contains(loginHosts, host) && !slices.Contains(defenderHosts, host) && !slices.Contains(graphHosts, host)
 }
 
 func (s *Sandbox) routeSentinel(x *exchange, r sentinel.Route) {

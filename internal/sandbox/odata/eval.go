@@ -34,6 +34,8 @@ func order(t Type, v Value, l literal) int {
 		return cmp.Compare(bit(v.Bool), bit(l.bool))
 	case Time:
 		return v.Time.Compare(l.time)
+	case Int:
+		return cmp.Compare(v.Int, l.int)
 	}
 	return strings.Compare(v.Text, l.text)
 }

@@ -1,5 +1,5 @@
 // Package odata parses and evaluates the part of OData's $filter language that
-// clients of the Defender indicator API use: comparisons, and/or/not, in with
+// clients of the Defender indicator API and of Graph use: comparisons, and/or/not, in with
 // round or square brackets, contains/startswith/endswith, any on collections.
 // Use Parse once a request and Match for each row. Parsing is bounded in length
 // and depth and never panics.
@@ -25,10 +25,11 @@ const (
 	Bool
 	Time
 	Strings // a collection of strings
+	Int
 )
 
 func (t Type) String() string {
-	return [...]string{"Edm.String", "Edm.Boolean", "Edm.DateTimeOffset", "Collection(Edm.String)"}[t]
+	return [...]string{"Edm.String", "Edm.Boolean", "Edm.DateTimeOffset", "Collection(Edm.String)", "Edm.Int64"}[t]
 }
 
 // Schema names the properties that may be filtered on, case-sensitively.
@@ -44,6 +45,7 @@ type Value struct {
 	Bool bool
 	Time time.Time
 	List []string
+	Int  int64
 }
 
 // Row gives the value of a property of the schema.
@@ -112,6 +114,7 @@ type literal struct {
 	text string
 	bool bool
 	time time.Time
+	int  int64
 }
 
 func (o operand) value(r Row, item string) Value {

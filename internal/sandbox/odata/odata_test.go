@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-var testSchema = Schema{Entity: "test.Row", Properties: map[string]Type{"name": String, "on": Bool, "at": Time, "groups": Strings}}
+var testSchema = Schema{Entity: "test.Row", Properties: map[string]Type{"name": String, "on": Bool, "at": Time, "groups": Strings, "n": Int}}
 
 type testRow map[string]Value
 
@@ -20,13 +20,14 @@ func (r testRow) Property(name string) Value {
 }
 
 func TestMatch(t *testing.T) {
-	row := testRow{"name": {Text: "it's"}, "on": {Bool: true}, "at": {Time: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}, "groups": {List: []string{"a", "b"}}}
+	row := testRow{"name": {Text: "it's"}, "on": {Bool: true}, "at": {Time: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}, "groups": {List: []string{"a", "b"}}, "n": {Int: 7}}
 	for src, want := range map[string]bool{
 		"name eq 'it''s'": true, "name eq 'it'": false, "name ne null": true, "not name eq 'x'": true, "not on": false, "on and on eq true": true,
 		"on eq false or name eq 'it''s'": true, "on or on and on eq false": true, "(on or on) and on eq false": false,
 		"at eq 2026-01-01T01:00:00+01:00": true, "at lt 2026-01-01": false, "at le 2026-01-01": true, "at gt null": false, "name in ('a','it''s')": true, "name in [null]": false,
 		"groups/any(g: g eq 'b')": true, "groups/any(g: g eq 'c')": false, "groups/any(x: contains(x,'a') and on)": true, "groups/any()": true,
 		"toupper(name) eq 'IT''S'": true, "startswith(name,'it')": true, "endswith(name,'t')": false, "name gt 'a'": true, "  on  ": true,
+		"n eq 7": true, "n gt -8": true, "n lt 7": false, "n in (1,7)": true, "n ne null": true,
 	} {
 		f, err := Parse(src, testSchema)
 		if err != nil {
@@ -52,6 +53,7 @@ func TestErrorsHavePositions(t *testing.T) {
 	for src, want := range map[string]int{
 		"name eq 'open": 8, "name eq": 7, "Name eq 'x'": 0, "name eq 5": 8, "on eq 'true'": 6, "name eq 'a' name": 12, "(on": 3, "on)": 2, "name in 'a'": 8, "name in ('a'": 12,
 		"groups eq 'a'": 7, "groups/all(g: on)": 7, "contains(on,'a')": 9, "contains(name,on)": 14, "name eq 'a' and": 15, "%": 0, "at eq 2026-13-01": 6, "name": 4, "": 0,
+		"n eq 'a'": 5, "n eq 7.5": 5, "n eq 99999999999999999999": 5, "contains(n,'a')": 9,
 		"groups/any(g: groups/any(h: h eq 'a'))": 20,
 	} {
 		_, err := Parse(src, testSchema)

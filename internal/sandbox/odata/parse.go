@@ -2,6 +2,7 @@ package odata
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -289,6 +290,9 @@ func (p *parser) literal(left operand) (literal, error) {
 		l.bool = t.text == "true"
 	case t.kind == moment && left.typ == Time:
 		l.time = t.time
+	case t.kind == number && left.typ == Int:
+		n, err := strconv.ParseInt(t.text, 10, 64)
+		l.int, ok = n, err == nil
 	default:
 		ok = false
 	}

@@ -70,6 +70,24 @@ type Set struct {
 	SentinelID string
 	// SentinelReadLag is how long a write stays invisible to the management plane's queries.
 	SentinelReadLag time.Duration
+	// GraphProfile is how Graph reads and checks: as the pages say ("documented") or as it was seen to do ("observed").
+	GraphProfile string
+	// GraphResultCode is the type of a resultInfo's code: "integer" or "string".
+	GraphResultCode string
+	// GraphBatchLimit is the most items of a bulk call that Graph digests; more are an UnknownError.
+	GraphBatchLimit int
+	// GraphPageSize is how many tiIndicators a list answers without $top.
+	GraphPageSize int
+	// GraphBulkOrder of the items in a bulk answer: "request" or "reversed".
+	GraphBulkOrder string
+	// GraphPastExpiry: "accept" takes a tiIndicator that has expired, and hides it, "reject" refuses it.
+	GraphPastExpiry string
+	// GraphSameExternalID: a second tiIndicator for Sentinel with an externalId makes another row ("create") or replaces the first ("update").
+	GraphSameExternalID string
+	// GraphEmptyList is the status of a list without rows: "200" or "404".
+	GraphEmptyList string
+	// GraphTiIndicators: "live", or "removed" from the beta version.
+	GraphTiIndicators string
 }
 
 // MaxCapacity bounds what one tenant may be told to hold.
@@ -116,6 +134,15 @@ func (s *Set) fields() []field {
 		enum("sentinel_retry_after", &s.SentinelRetryAfter, "where the upload API's 429 says the seconds", "body", "header"),
 		enum("sentinel_id", &s.SentinelID, "base64 in a table Id", "padded", "raw"),
 		{name: "sentinel_read_lag", lag: &s.SentinelReadLag, initial: "0s", help: "how long a write is invisible to Sentinel's queries"},
+		enum("graph_profile", &s.GraphProfile, "Graph reads and checks as the pages say or as it was seen to", "documented", "observed"),
+		enum("graph_result_code", &s.GraphResultCode, "type of the code in Graph's bulk deletes", "integer", "string"),
+		{name: "graph_batch_limit", number: &s.GraphBatchLimit, initial: "100", help: "items of a Graph bulk call above which it is an UnknownError"},
+		{name: "graph_page_size", number: &s.GraphPageSize, initial: "100", help: "tiIndicators of a page without $top"},
+		enum("graph_bulk_order", &s.GraphBulkOrder, "order of the items in a Graph bulk answer", "request", "reversed"),
+		enum("graph_past_expiry", &s.GraphPastExpiry, "a tiIndicator that has expired is taken and hidden or refused", "accept", "reject"),
+		enum("graph_same_external_id", &s.GraphSameExternalID, "a second externalId for Sentinel makes another row or replaces", "create", "update"),
+		enum("graph_empty_list", &s.GraphEmptyList, "status of a tiIndicator list without rows", "200", "404"),
+		enum("graph_ti_indicators", &s.GraphTiIndicators, "tiIndicators exist in beta or are gone from it", "live", "removed"),
 	}
 }
 
