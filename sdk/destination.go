@@ -145,7 +145,7 @@ type Unfit struct {
 // SendItem is one item of a write.
 type SendItem struct {
 	Object   Object
-	RemoteID string    // of a delete, or of an update of a known row
+	RemoteID string    // of a delete, or of an update of a known row; "" where a call in doubt hid it (Retires: the id follows from identity and Generation)
 	Expires  time.Time // service time
 	Mark     string    // owner mark
 	// Created is the service time of the object's first write and Modified that of
@@ -170,7 +170,16 @@ type Remote struct {
 	// Hash is over the listed content in the terms of Object.Hash, "" if it
 	// cannot be told.
 	Hash string
-	Raw  []byte // the object as listed, for inverses and adoption
+	// Raw is the object as listed. Encode takes it as an Object.Body: it is what an
+	// adopted row is known by until its first update.
+	Raw []byte
+	// Generation, Created and Modified are those of SendItem, read back, and Withdrawn
+	// says that the object was withdrawn for good. Told by targets with
+	// TargetInfo.Retires only, so that a ledger that was lost learns them again
+	// (SEMANTICS D19).
+	Generation        uint32
+	Created, Modified time.Time
+	Withdrawn         bool
 }
 
 // Listing is what is known of a complete listing.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/internal/deliver/guard"
 	"github.com/remeld/remeld/internal/deliver/ledger"
 	"github.com/remeld/remeld/sdk"
 )
@@ -78,6 +79,7 @@ var (
 	ErrPlanExpired = errors.New("the plan is older than its life; make a new one")
 	ErrPlanConfig  = errors.New("the destination's configuration changed since the plan was made; make a new one")
 	ErrUnapproved  = errors.New("nobody has approved the first plan of this destination")
+	ErrUnlisted    = errors.New("the tenant cannot be listed and the ledger is empty, so a person must say that it holds nothing of ours")
 )
 
 // Apply makes a plan so, and nothing else. Items whose base or desired content
@@ -125,6 +127,9 @@ func (m *Manager) acceptable(ctx context.Context, g *group, p *Plan, opts ApplyO
 	}
 	if opts.By == "" {
 		return fmt.Errorf("plan %s: %w", p.ID, ErrUnapproved)
+	}
+	if i := slices.IndexFunc(p.Stops, func(s StopReport) bool { return s.Key.Class == guard.Unlisted }); i >= 0 {
+		return fmt.Errorf("plan %s: %w: remeld approve %s --reason TEXT, then plan again", p.ID, ErrUnlisted, p.Stops[i].ID)
 	}
 	if opts.Only != nil {
 		return nil // a person's word for these objects is none for all the others
@@ -207,8 +212,8 @@ func (a *applier) steps(items []*Item) []func(context.Context) error {
 	return []func(context.Context) error{
 		func(ctx context.Context) error { return a.notes(ctx, notes) },
 		func(ctx context.Context) error { return a.send(ctx, sdk.OpDelete, urgents) },
-		func(ctx context.Context) error { return a.send(ctx, sdk.OpUpsert, renewals) },
-		func(ctx context.Context) error { return a.send(ctx, sdk.OpUpsert, updates) },
+		func(ctx context.Context) error { return a.send(ctx, sdk.OpUpdate, renewals) },
+		func(ctx context.Context) error { return a.send(ctx, sdk.OpUpdate, updates) },
 		func(ctx context.Context) error { return a.send(ctx, sdk.OpDelete, deletes) },
 		func(ctx context.Context) error { return a.replace(ctx, swaps) },
 		func(ctx context.Context) error { return a.send(ctx, sdk.OpUpsert, creates) },
@@ -234,10 +239,13 @@ func (a *applier) notes(ctx context.Context, items []*Item) error {
 			a.res.Counts[it.Action]++
 			if it.Action == Gone {
 				c.Undo(a.res.ID, it.Identity, r, nil)
-				c.Drop(it.Identity, time.Time{})
+				s.drop(c, r, time.Time{}, r.State == ledger.Missing)
 				continue
 			}
 			next := *r
+			if len(next.Contributors) == 0 { // adopted
+				next.Score = it.Score
+			}
 			next.Contributors = contributors(it.Wants)
 			c.Put(next, nil)
 		}
@@ -289,14 +297,15 @@ type chunk struct {
 }
 
 // chunks splits items by target in their order. Deletions of a domain all go
-// through its first login.
+// through its first login; updates go by the target's own operation for them, where
+// it declares one.
 func (a *applier) chunks(op sdk.OpName, items []*Item) []*chunk {
 	var out []*chunk
 	open := map[sdk.Target]*chunk{}
 	for _, it := range items {
 		s := a.by[it.Domain]
 		target := s.target
-		if op == sdk.OpUpsert && len(it.Wants) > 0 {
+		if op != sdk.OpDelete && len(it.Wants) > 0 {
 			for _, d := range s.dests {
 				if d.Node == it.Wants[0].Node {
 					target = d.Target
@@ -304,14 +313,27 @@ func (a *applier) chunks(op sdk.OpName, items []*Item) []*chunk {
 			}
 		}
 		c := open[target]
-		if c == nil || len(c.items) >= max(target.Info().Ops[op].Batch, 1) {
-			c = &chunk{site: s, target: target, op: op}
+		by := operation(target, op)
+		if c == nil || len(c.items) >= max(target.Info().Ops[by].Batch, 1) {
+			c = &chunk{site: s, target: target, op: by}
 			open[target] = c
 			out = append(out, c)
 		}
 		c.items = append(c.items, it)
 	}
 	return out
+}
+
+// operation is the target's operation for what is to be done: one that declares no
+// update writes everything by upsert.
+func operation(target sdk.Target, op sdk.OpName) sdk.OpName {
+	if op != sdk.OpUpdate {
+		return op
+	}
+	if _, declared := target.Info().Ops[sdk.OpUpdate]; !declared {
+		return sdk.OpUpsert
+	}
+	return op
 }
 
 // send makes the calls for items, in order.
@@ -349,7 +371,7 @@ func (a *applier) sendChunk(ctx context.Context, c *chunk) (accepted map[string]
 	if len(b.items) == 0 {
 		return accepted, nil
 	}
-	if err := a.bodies(ctx, b); err != nil {
+	if err := errors.Join(a.bodies(ctx, b), a.generations(ctx, b)); err != nil {
 		return accepted, err
 	}
 	err = a.deliver(ctx, b)
@@ -374,7 +396,7 @@ func (a *applier) fresh(ctx context.Context, c *chunk) error {
 			}
 		}
 	}
-	if c.site.list != nil || c.op != sdk.OpUpsert {
+	if c.site.list != nil || c.op != sdk.OpUpsert || c.site.blind() {
 		return nil
 	}
 	err := a.m.relist(ctx, c.site)

@@ -138,8 +138,12 @@ func (m *Manager) approveStop(ctx context.Context, s Stop, ap Approval) error {
 		if site.domain != s.Domain {
 			continue
 		}
-		site.window.Allow(guard.Allowance{Key: s.Key, Left: s.Planned, Until: ap.Until, By: ap.By, Reason: ap.Reason})
 		c := site.book.Begin()
+		if s.Key.Class == guard.Unlisted {
+			c.Meta().Vouched = ap.At
+		} else {
+			site.window.Allow(guard.Allowance{Key: s.Key, Left: s.Planned, Until: ap.Until, By: ap.By, Reason: ap.Reason})
+		}
 		if err := writeDoc(c, guardSpace, site.domain, site.window); err != nil {
 			return err
 		}

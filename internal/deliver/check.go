@@ -51,7 +51,7 @@ func (a *applier) check(ctx context.Context, c *chunk, it *Item) (bi *batchItem,
 
 func (a *applier) checkDelete(ctx context.Context, c *chunk, bi *batchItem) (*batchItem, string, error) {
 	it := bi.it
-	if bi.before == nil || bi.before.RemoteID == "" {
+	if bi.before == nil || bi.before.RemoteID == "" && !c.site.info.Retires {
 		return nil, "there is no remote id to delete by", nil
 	}
 	if why := a.untouchable(c.site, bi.before); why != "" {
@@ -133,8 +133,8 @@ func (a *applier) checkWrite(ctx context.Context, c *chunk, bi *batchItem) (*bat
 	}
 	creates := it.Action == Create || it.Action == Replace
 	if creates {
-		if c.site.list == nil {
-			return nil, reason.NoListing.Text(), nil
+		if code := c.site.shut(); code != "" {
+			return nil, code.Text(), nil
 		}
 		if code, detail := c.site.foreignAt(o); code != "" {
 			return nil, code.Text() + " (" + detail + ")", nil
@@ -146,8 +146,11 @@ func (a *applier) checkWrite(ctx context.Context, c *chunk, bi *batchItem) (*bat
 	}
 	bi.object = *o
 	bi.after = ledger.Row{Identity: o.Identity, Slot: o.Slot, Action: o.Action, Indicator: o.Indicator, Contributors: contributors(it.Wants),
-		Hash: o.Hash, Score: o.Score, State: ledger.Live, Expires: expires, ValidUntil: rec.Attrs.ValidUntil}
+		Hash: o.Hash, Score: o.Score, TLP: rec.Attrs.TLP, State: ledger.Live, Expires: expires, ValidUntil: rec.Attrs.ValidUntil}
 	bi.verb = map[Action]ledger.Verb{Create: ledger.Create, Replace: ledger.Create, Update: ledger.Update, Renew: ledger.Renew}[it.Action]
+	if bi.before != nil {
+		bi.after.Generation, bi.after.Made, bi.after.Modified = bi.before.Generation, bi.before.Made, bi.before.Modified
+	}
 	if bi.before != nil && !creates {
 		if why := a.untouchable(c.site, bi.before); why != "" {
 			return nil, why, nil
@@ -203,7 +206,8 @@ func (a *applier) record(ctx context.Context, w Want) (rec *indicator.Record, ha
 	return rec, false, nil
 }
 
-// bodies loads what the objects were before, for the inverses.
+// bodies loads what the objects were before: for the inverses, and because a
+// deletion may need the body it withdraws.
 func (a *applier) bodies(ctx context.Context, b *batch) error {
 	var ids []string
 	byID := map[string]*batchItem{}
@@ -216,5 +220,11 @@ func (a *applier) bodies(ctx context.Context, b *batch) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	return b.site.book.Bodies(ctx, ids, func(id string, body []byte) { byID[id].old = body })
+	return b.site.book.Bodies(ctx, ids, func(id string, body []byte) {
+		bi := byID[id]
+		bi.old = body
+		if bi.verb == ledger.Delete {
+			bi.object.Body = body
+		}
+	})
 }

@@ -87,7 +87,9 @@ func (p *planner) wantedItems(s *site, w *want) []*Item {
 	}
 	p.plan.Keep++
 	if !sameWants(r.Contributors, w.wants) {
-		return []*Item{p.item(s, w, Note)}
+		it := p.item(s, w, Note)
+		it.Score = w.object.Score
+		return []*Item{it}
 	}
 	return nil
 }
@@ -101,8 +103,8 @@ func (p *planner) create(s *site, w *want, r *ledger.Row) []*Item {
 	if r != nil && r.RetryAt.After(p.now) {
 		return p.freeze(s, w, reason.Later)
 	}
-	if s.list == nil {
-		return p.freeze(s, w, reason.NoListing)
+	if code := s.shut(); code != "" {
+		return p.freeze(s, w, code)
 	}
 	if !p.allowOK {
 		return p.freeze(s, w, reason.AllowNotReady)
@@ -129,6 +131,9 @@ const adoptedCode = "adopted"
 func changed(r *ledger.Row, o *sdk.Object) bool {
 	if r.Hash != o.Hash || r.Code == adoptedCode {
 		return true
+	}
+	if len(r.Contributors) == 0 {
+		return false // adopted: what it told is not known, and no reason to write
 	}
 	was, knew := r.Score.Get()
 	is, knows := o.Score.Get()

@@ -104,6 +104,22 @@ type Drifted struct {
 	Nodes     []string            `json:"nodes"`
 }
 
+// Unlisted says, by domain, why a destination's tenant cannot be listed: what was
+// changed there by hand cannot be known.
+func (m *Manager) Unlisted(name string) (map[string]string, error) {
+	g, err := m.groupOf(name)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]string{}
+	for _, d := range g.dests {
+		if info := d.Target.Info(); info.Blind != "" {
+			out[info.Domain] = info.Blind
+		}
+	}
+	return out, nil
+}
+
 // Drift takes a new listing and returns the rows changed by hand (SEMANTICS D18).
 func (m *Manager) Drift(ctx context.Context, name string) ([]Drifted, error) {
 	g, err := m.hold(ctx, name)
@@ -181,6 +197,9 @@ func (m *Manager) Adopt(ctx context.Context, name, createdBy string) (int, error
 	}
 	n := 0
 	for _, s := range sites {
+		if s.blind() {
+			return n, fmt.Errorf("adopt needs a listing, and %s cannot be listed: %s", s.domain, s.info.Blind)
+		}
 		c := s.book.Begin()
 		for id, r := range s.list.rows {
 			ours := s.seen.unknown[r.Identity] == id
@@ -189,18 +208,23 @@ func (m *Manager) Adopt(ctx context.Context, name, createdBy string) (int, error
 				continue
 			}
 			row := ledger.Row{Identity: r.Identity, Slot: r.Slot, Action: r.Action, RemoteID: id, Hash: r.Hash, State: ledger.Live,
-				Created: m.deps.Clock.Now(), Sent: m.deps.Clock.Now(), Expires: r.Expires}
+				Created: m.deps.Clock.Now(), Sent: m.deps.Clock.Now(), Expires: r.Expires,
+				Generation: r.Generation, Made: r.Created, Modified: r.Modified}
+			if i, err := indicator.Parse(indicator.Unknown, r.Value); err == nil {
+				row.Indicator = i
+			}
 			if taken {
 				row.AdoptedFrom, row.Code, row.Reason = createdBy, adoptedCode, "taken over; the next update writes our mark"
 			}
-			c.Put(row, nil)
+			c.Put(row, r.Raw)
 			n++
 		}
 		if err := s.book.Commit(ctx, c); err != nil {
 			return n, err
 		}
+		m.refresh(s)
+		m.noteUnknown(ctx, s)
 	}
-	m.clear(ctx, g.dests[0].Node, "unknown_own")
 	m.poke()
 	return n, nil
 }

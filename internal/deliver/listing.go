@@ -14,12 +14,15 @@ type listing struct {
 	at      time.Time // local time it began
 	ownOnly bool
 	rows    map[string]sdk.Remote
+	// withdrawn are objects that were withdrawn for good, the latest of each identity
+	// (SEMANTICS D19).
+	withdrawn map[string]sdk.Remote
 }
 
 // take lists the tenant whole. Duplicate ids or an unstable count are no complete
 // listing (SEMANTICS D3).
 func take(ctx context.Context, target sdk.Target, gate sdk.Gate, now time.Time) (*listing, sdk.Listing, error) {
-	l := &listing{at: now, rows: map[string]sdk.Remote{}}
+	l := &listing{at: now, rows: map[string]sdk.Remote{}, withdrawn: map[string]sdk.Remote{}}
 	twice := ""
 	n := 0
 	done, err := target.List(ctx, gate, func(r sdk.Remote) error {
@@ -27,7 +30,11 @@ func take(ctx context.Context, target sdk.Target, gate sdk.Gate, now time.Time) 
 			twice = r.ID
 		}
 		n++
-		l.rows[r.ID] = r
+		if !r.Withdrawn {
+			l.rows[r.ID] = r
+		} else if was, ok := l.withdrawn[r.Identity]; !ok || r.Generation >= was.Generation {
+			l.withdrawn[r.Identity] = r
+		}
 		return nil
 	})
 	if err != nil {

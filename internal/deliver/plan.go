@@ -50,6 +50,9 @@ type Item struct {
 	Rank    rank.Rank `json:"rank,omitempty"`
 	Expires time.Time `json:"expires,omitzero"` // when the object at the tenant ends
 
+	// Score is what the wanted object tells, for a row that was adopted without one.
+	Score indicator.Score `json:"score,omitempty"`
+
 	// Lifted names the list whose shrinking uncovered it (SEMANTICS E10).
 	Lifted string `json:"lifted,omitempty"`
 	// Held marks the renewal of a row that is otherwise frozen, with the body it has.

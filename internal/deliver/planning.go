@@ -87,7 +87,7 @@ func (m *Manager) prepareSite(ctx context.Context, s *site, opts PlanOptions) er
 	if len(s.doubt) > 0 {
 		err = m.resolve(ctx, s)
 	}
-	if s.list == nil || opts.Relist {
+	if !s.blind() && (s.list == nil || opts.Relist) {
 		err = errors.Join(err, m.relist(ctx, s))
 	}
 	return err

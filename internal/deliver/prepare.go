@@ -65,6 +65,9 @@ func (m *Manager) relist(ctx context.Context, s *site) error {
 		meta.Learned, meta.LearnedAt = 0, time.Time{}
 	}
 	m.mark(c, s, l)
+	if err := s.learn(ctx, c, l); err != nil {
+		return err
+	}
 	if err := s.book.Commit(ctx, c); err != nil {
 		return err
 	}
@@ -164,13 +167,7 @@ func (s *site) holds(r *ledger.Row, remote *sdk.Remote) bool {
 // the ledger does not know (SEMANTICS D2).
 func (m *Manager) noteForeign(ctx context.Context, s *site) {
 	node := s.dests[0].Node
-	if n := len(s.seen.unknown); n > 0 {
-		m.raise(ctx, condition.Condition{Node: node, Kind: "unknown_own", ID: s.domain,
-			Message: fmt.Sprintf("%d rows at %s carry this store's mark but are not in its ledger", n, s.domain),
-			Help:    "remeld adopt " + node})
-	} else {
-		m.clearID(ctx, node, "unknown_own", s.domain)
-	}
+	m.noteUnknown(ctx, s)
 	if len(s.seen.otherMarks) == 0 {
 		m.clear(ctx, node, "foreign_mark")
 	}
@@ -178,6 +175,30 @@ func (m *Manager) noteForeign(ctx context.Context, s *site) {
 		m.raise(ctx, condition.Condition{Node: node, Kind: "foreign_mark", ID: mark,
 			Message: fmt.Sprintf("%d rows at %s were made by this app for another store (mark %q); they are left alone", n, s.domain, mark),
 			Help:    "give each store an app registration of its own, or stop the other one and adopt its rows"})
+	}
+}
+
+// noteUnknown raises the one condition about rows with our mark that the ledger does
+// not know, if there are any.
+func (m *Manager) noteUnknown(ctx context.Context, s *site) {
+	node, n := s.dests[0].Node, len(s.seen.unknown)
+	kind := ""
+	switch {
+	case s.unadopted():
+		kind = "adopt_first"
+		m.raise(ctx, condition.Condition{Node: node, Kind: kind, ID: s.domain,
+			Message: fmt.Sprintf("the ledger of %s is empty, but %d rows there carry this store's mark: nothing is created until they are adopted, because an identity that was withdrawn there never returns under its id", s.domain, n),
+			Help:    "remeld adopt " + node})
+	case n > 0:
+		kind = "unknown_own"
+		m.raise(ctx, condition.Condition{Node: node, Kind: kind, ID: s.domain,
+			Message: fmt.Sprintf("%d rows at %s carry this store's mark but are not in its ledger", n, s.domain),
+			Help:    "remeld adopt " + node})
+	}
+	for _, k := range []string{"adopt_first", "unknown_own"} {
+		if k != kind {
+			m.clearID(ctx, node, k, s.domain)
+		}
 	}
 }
 

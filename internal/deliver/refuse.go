@@ -70,7 +70,7 @@ func (a *applier) refused(ctx context.Context, b *batch, cause error) error {
 }
 
 func (a *applier) deliverError(ctx context.Context, b *batch, err error) error {
-	if sdk.FailureOf(err) == sdk.Missing && b.op == sdk.OpDelete {
+	if sdk.FailureOf(err) == sdk.Missing && b.op != sdk.OpUpsert {
 		return a.missing(ctx, b, err)
 	}
 	return a.m.failed(ctx, b.site, err)
@@ -99,34 +99,26 @@ func (a *applier) park(ctx context.Context, b *batch, cause error) error {
 	return b.site.book.Commit(context.WithoutCancel(ctx), c)
 }
 
-// missing handles a deletion refused because an id does not exist: list again,
-// take what is gone as gone, send the rest; divide only if the listing still shows
-// every id.
+// missing handles a deletion or an update refused because an id does not exist: list
+// again, take what is gone as gone, send the rest; divide only if the listing still
+// shows every id, or cannot be had.
 func (a *applier) missing(ctx context.Context, b *batch, cause error) error {
+	if b.site.blind() {
+		return a.unlistedMissing(ctx, b, cause)
+	}
 	if err := a.m.relist(ctx, b.site); err != nil {
-		a.why("a deletion named an unknown id and the tenant could not be listed: " + err.Error())
+		a.why("a call named an unknown id and the tenant could not be listed: " + err.Error())
 		return a.later(err)
 	}
-	now := a.m.deps.Clock.Now()
-	c := b.site.book.Begin()
-	var rest []*batchItem
-	var did []*Item
+	var rest, gone []*batchItem
 	for _, bi := range b.items {
 		if _, listed := b.site.list.rows[bi.after.RemoteID]; listed {
 			rest = append(rest, bi)
-			continue
+		} else {
+			gone = append(gone, bi)
 		}
-		a.done++
-		a.res.Counts[bi.it.Action]++
-		b.accepted[bi.it.Identity] = true
-		c.Undo(a.res.ID, bi.it.Identity, bi.before, bi.old)
-		c.Drop(bi.it.Identity, now)
-		did = append(did, bi.it)
 	}
-	if err := a.counted(c, b.site, did); err != nil {
-		return err
-	}
-	if err := b.site.book.Commit(ctx, c); err != nil {
+	if err := a.gone(ctx, b, gone); err != nil {
 		return err
 	}
 	switch {
@@ -134,15 +126,59 @@ func (a *applier) missing(ctx context.Context, b *batch, cause error) error {
 		return nil
 	case len(rest) < len(b.items):
 		return a.deliver(ctx, b.of(rest))
-	}
-	if len(rest) > 1 {
-		mid := len(rest) / 2
-		if err := a.deliver(ctx, b.of(rest[:mid])); err != nil {
-			return err
-		}
-		return a.deliver(ctx, b.of(rest[mid:]))
+	case len(rest) > 1:
+		return a.divided(ctx, b)
 	}
 	return a.park(ctx, b.of(rest), cause)
+}
+
+// unlistedMissing finds the unknown ids by dividing, where no listing can tell them.
+func (a *applier) unlistedMissing(ctx context.Context, b *batch, _ error) error {
+	if len(b.items) == 1 {
+		return a.gone(ctx, b, b.items)
+	}
+	return a.divided(ctx, b)
+}
+
+func (a *applier) divided(ctx context.Context, b *batch) error {
+	mid := len(b.items) / 2
+	if err := a.deliver(ctx, b.of(b.items[:mid])); err != nil {
+		return err
+	}
+	return a.deliver(ctx, b.of(b.items[mid:]))
+}
+
+// gone settles items whose object is not at the tenant any more: a deletion is done,
+// an update found a row that somebody deleted by hand.
+func (a *applier) gone(ctx context.Context, b *batch, items []*batchItem) error {
+	if len(items) == 0 {
+		return nil
+	}
+	now := a.m.deps.Clock.Now()
+	c := b.site.book.Begin()
+	var did []*Item
+	for _, bi := range items {
+		a.done++
+		if b.op != sdk.OpDelete {
+			a.skip(bi.it, "the row was deleted at the tenant")
+			next := bi.after
+			if bi.before != nil {
+				next = *bi.before
+			}
+			next.State, next.Code, next.Reason = ledger.Missing, "missing", "deleted at the tenant"
+			c.Put(next, nil)
+			continue
+		}
+		a.res.Counts[bi.it.Action]++
+		b.accepted[bi.it.Identity] = true
+		c.Undo(a.res.ID, bi.it.Identity, bi.before, bi.old)
+		b.site.drop(c, &bi.after, now, true)
+		did = append(did, bi.it)
+	}
+	if err := a.counted(c, b.site, did); err != nil {
+		return err
+	}
+	return b.site.book.Commit(ctx, c)
 }
 
 func (a *applier) later(err error) error {

@@ -11,13 +11,15 @@ import (
 )
 
 // resolve finds out what became of the calls in doubt before anything new is
-// planned (SEMANTICS D11). An upsert that is idempotent and may still be sent is
-// repeated with the stored body; anything else is looked up in a listing taken
-// after the declared read lag.
+// planned (SEMANTICS D11). What is idempotent and may still be sent is repeated with
+// the stored body; anything else is looked up in a listing taken after the declared
+// read lag, or, where there is no listing, taken to be there.
 func (m *Manager) resolve(ctx context.Context, s *site) error {
 	for _, in := range append([]*ledger.Intent(nil), s.book.Open...) {
 		done, err := m.repeat(ctx, s, in)
-		if err == nil && !done {
+		if err == nil && !done && s.blind() {
+			err = m.assume(ctx, s, in)
+		} else if err == nil && !done {
 			err = m.lookUp(ctx, s, in)
 		}
 		if err != nil {
@@ -45,11 +47,14 @@ func (m *Manager) repeat(ctx context.Context, s *site, in *ledger.Intent) (done 
 	for i := range in.Items {
 		b.items = append(b.items, resolvedItem(s, &in.Items[i]))
 	}
+	if err := a.bodies(ctx, b); err != nil {
+		return false, err
+	}
 	err = a.make(ctx, b, in)
-	switch {
+	switch failure := sdk.FailureOf(err); {
 	case err == nil:
 		return true, nil
-	case sdk.FailureOf(err) == sdk.Refused:
+	case failure == sdk.Refused || failure == sdk.Missing:
 		return false, nil // the intent is still open
 	case errors.Is(err, errLater):
 		return false, &sdk.Error{Failure: sdk.Unavailable, Message: "a call in doubt could not be resolved: " + firstOf(a.res.Why)}
@@ -66,8 +71,12 @@ func firstOf(list []string) string {
 
 // repeatable: every object of the call ends late enough, is not protected now, and
 // is wanted by somebody or there already. A call that was made before an own asset
-// was declared, or an allow-list took a value in, must not be made again.
+// was declared, or an allow-list took a value in, must not be made again. A deletion
+// always may.
 func (m *Manager) repeatable(ctx context.Context, s *site, in *ledger.Intent) (bool, error) {
+	if in.Op == sdk.OpDelete {
+		return true, nil
+	}
 	hand, err := m.blocks(ctx)
 	if err != nil {
 		return false, err
@@ -106,7 +115,7 @@ func (a *applier) protected(i indicator.Indicator) bool {
 
 // targetOf is the login the call was made with.
 func (s *site) targetOf(in *ledger.Intent) sdk.Target {
-	if in.Op == sdk.OpUpsert && len(in.Items) > 0 && len(in.Items[0].After.Contributors) > 0 {
+	if in.Op != sdk.OpDelete && len(in.Items) > 0 && len(in.Items[0].After.Contributors) > 0 {
 		for _, d := range s.dests {
 			if d.Node == in.Items[0].After.Contributors[0].Node {
 				return d.Target
@@ -138,10 +147,7 @@ func resolvedItem(s *site, it *ledger.Item) *batchItem {
 // lookUp decides by a listing that began after the read lag: what carries our mark
 // and the written content was written, what does not was not.
 func (m *Manager) lookUp(ctx context.Context, s *site, in *ledger.Intent) error {
-	last := time.Time{}
-	if n := len(in.Attempts); n > 0 {
-		last = in.Attempts[n-1]
-	}
+	last := lastAttempt(in)
 	if wait := last.Add(s.info.ReadLag).Sub(m.deps.Clock.Now()); wait > 0 {
 		if err := m.deps.Clock.Sleep(ctx, min(wait, s.info.ReadLag)); err != nil {
 			return err
@@ -156,35 +162,111 @@ func (m *Manager) lookUp(ctx context.Context, s *site, in *ledger.Intent) error 
 			found[r.Identity] = r
 		}
 	}
-	a := &applier{m: m, sites: []*site{s}, res: &Result{ID: in.Apply, Counts: map[Action]int{}}}
-	now := m.deps.Clock.Now()
-	c := s.book.Begin()
-	c.Close(in)
-	var did []*Item
-	for i := range in.Items {
-		bi := resolvedItem(s, &in.Items[i])
+	return m.decide(ctx, s, in, func(v *verdict, bi *batchItem) {
 		remote, listed := found[bi.it.Identity]
+		same := remote.Hash == "" || remote.Hash == bi.after.Hash
 		switch {
 		case bi.verb == ledger.Delete && !listed:
-			c.Undo(in.Apply, bi.it.Identity, bi.before, nil)
-			c.Drop(bi.it.Identity, now)
-			did = append(did, bi.it)
-		case bi.verb != ledger.Delete && listed && (remote.Hash == "" || remote.Hash == bi.after.Hash):
+			v.withdrawn(bi)
+		case bi.verb == ledger.Create && listed, bi.verb != ledger.Delete && listed && same:
 			row := bi.after
-			row.State, row.RemoteID, row.Sent = ledger.Live, remote.ID, last
+			row.RemoteID = remote.ID
 			if !remote.Expires.IsZero() {
 				row.Expires = remote.Expires
 			}
-			if row.Created.IsZero() {
-				row.Created = last
+			if !same { // ours all the same: a second one must never be made
+				row.Hash = remote.Hash
 			}
-			c.Undo(in.Apply, bi.it.Identity, bi.before, nil)
-			c.Put(row, bi.object.Body)
-			did = append(did, bi.it)
+			v.written(bi, row)
+		default:
+			v.without(bi)
 		}
+	})
+}
+
+// assume settles a call in doubt that may not be repeated at a tenant that cannot be
+// listed: what may be there is taken to be there with a content that is not known, so
+// that it is written again or withdrawn.
+func (m *Manager) assume(ctx context.Context, s *site, in *ledger.Intent) error {
+	return m.decide(ctx, s, in, func(v *verdict, bi *batchItem) {
+		if bi.verb != ledger.Create {
+			v.without(bi)
+			return
+		}
+		row := bi.after
+		row.Hash = ""
+		v.written(bi, row)
+	})
+}
+
+func lastAttempt(in *ledger.Intent) time.Time {
+	if n := len(in.Attempts); n > 0 {
+		return in.Attempts[n-1]
 	}
-	if err := a.counted(c, s, did); err != nil {
+	return time.Time{}
+}
+
+// verdict settles the items of one call in doubt.
+type verdict struct {
+	c    *ledger.Change
+	s    *site
+	in   *ledger.Intent
+	now  time.Time
+	last time.Time
+	did  []*Item
+}
+
+// decide closes a call in doubt, with what fn says of each item, in one commit.
+func (m *Manager) decide(ctx context.Context, s *site, in *ledger.Intent, fn func(*verdict, *batchItem)) error {
+	a := &applier{m: m, sites: []*site{s}, res: &Result{ID: in.Apply, Counts: map[Action]int{}}}
+	b := &batch{site: s, op: in.Op}
+	for i := range in.Items {
+		b.items = append(b.items, resolvedItem(s, &in.Items[i]))
+	}
+	if err := a.bodies(ctx, b); err != nil {
 		return err
 	}
-	return s.book.Commit(ctx, c)
+	v := &verdict{c: s.book.Begin(), s: s, in: in, now: m.deps.Clock.Now(), last: lastAttempt(in)}
+	v.c.Close(in)
+	for _, bi := range b.items {
+		fn(v, bi)
+	}
+	if err := a.counted(v.c, s, v.did); err != nil {
+		return err
+	}
+	return s.book.Commit(ctx, v.c)
+}
+
+func (v *verdict) withdrawn(bi *batchItem) {
+	v.c.Undo(v.in.Apply, bi.it.Identity, bi.before, bi.old)
+	v.s.drop(v.c, &bi.after, v.now, true)
+	v.did = append(v.did, bi.it)
+}
+
+func (v *verdict) written(bi *batchItem, row ledger.Row) {
+	row.State, row.Sent = ledger.Live, v.last
+	if row.Created.IsZero() {
+		row.Created = v.last
+	}
+	v.c.Undo(v.in.Apply, bi.it.Identity, bi.before, bi.old)
+	v.c.Put(row, bi.object.Body)
+	v.did = append(v.did, bi.it)
+}
+
+// without: the write had no effect that can be seen. Where identities retire, no later
+// write may be older than it all the same.
+func (v *verdict) without(bi *batchItem) {
+	if !v.s.info.Retires {
+		return
+	}
+	if bi.before == nil {
+		v.c.Remember(bi.it.Identity, ledger.Past{Generation: bi.after.Generation, Modified: bi.after.Modified})
+		return
+	}
+	next := *bi.before
+	next.Generation, next.Modified = bi.after.Generation, bi.after.Modified
+	if v.s.blind() {
+		next.Hash = "" // it may have been written
+	}
+	v.c.Put(next, nil)
 }

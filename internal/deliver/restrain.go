@@ -3,6 +3,7 @@ package deliver
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 
 	"github.com/remeld/remeld/internal/deliver/guard"
@@ -29,7 +30,23 @@ func (p *planner) restrain() {
 				ID: stopID(s.domain, stop.Key), Domain: s.domain, Key: stop.Key, Planned: stop.Planned, Text: stop.String()})
 			p.stop(s, stop.Key)
 		}
+		p.stopUnlisted(s)
 	}
+}
+
+// stopUnlisted makes one stop, to be approved, of what waits for a person's word
+// about a tenant that cannot be listed.
+func (p *planner) stopUnlisted(s *site) {
+	n := 0
+	for _, it := range p.plan.Items {
+		n += one(it.Domain == s.domain && it.Reason == reason.UnlistedStart)
+	}
+	if n == 0 {
+		return
+	}
+	key := guard.Key{Class: guard.Unlisted}
+	p.plan.Stops = append(p.plan.Stops, StopReport{ID: stopID(s.domain, key), Domain: s.domain, Key: key, Planned: n,
+		Text: fmt.Sprintf("the tenant cannot be listed (%s) and the ledger is empty: approving says that it holds nothing of ours, or nothing that %d creations could double", s.info.Blind, n)})
 }
 
 // tally counts an item under every key it falls under. What is counted here when

@@ -28,7 +28,9 @@ func (b *batch) of(items []*batchItem) *batch {
 func (b *batch) sendItems(mark string) []sdk.SendItem {
 	out := make([]sdk.SendItem, len(b.items))
 	for i, bi := range b.items {
-		out[i] = sdk.SendItem{Object: bi.object, RemoteID: bi.after.RemoteID, Expires: bi.after.Expires, Mark: mark}
+		r := &bi.after
+		out[i] = sdk.SendItem{Object: bi.object, RemoteID: r.RemoteID, Expires: r.Expires, Mark: mark,
+			Created: r.Made, Modified: r.Modified, Generation: r.Generation}
 	}
 	return out
 }
@@ -53,7 +55,7 @@ func (a *applier) deliver(ctx context.Context, b *batch) error {
 	case sdk.Refused:
 		return a.refused(ctx, b, err)
 	case sdk.Missing:
-		if b.op == sdk.OpDelete {
+		if b.op != sdk.OpUpsert {
 			return a.missing(ctx, b, err)
 		}
 		return a.refused(ctx, b, err)
@@ -223,7 +225,7 @@ func (a *applier) outcome(ctx context.Context, c *ledger.Change, b *batch, bi *b
 		a.res.Counts[it.Action]++
 		c.Undo(a.res.ID, it.Identity, bi.before, bi.old)
 		if b.op == sdk.OpDelete {
-			c.Drop(it.Identity, now)
+			b.site.drop(c, &bi.after, now, true)
 		} else {
 			c.Put(a.acceptedRow(ctx, b, bi, out, now), bi.object.Body)
 		}
@@ -283,6 +285,7 @@ func parked(bi *batchItem, op sdk.OpName, code, why string, now time.Time) ledge
 	r.RemoteID = ""
 	if bi.before != nil {
 		r = *bi.before
+		r.Modified = bi.after.Modified
 	}
 	r.Code, r.Reason, r.Attempts = code, why, r.Attempts+1
 	if op == sdk.OpDelete {

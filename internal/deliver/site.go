@@ -29,6 +29,35 @@ type site struct {
 	dests []*Destination
 }
 
+// blind: the tenant cannot be listed with this configuration.
+func (s *site) blind() bool { return s.info.Blind != "" }
+
+// unadopted: the ledger is empty and the tenant is not, where an identity that was
+// withdrawn never returns under its id: creating anything would be guessing at
+// generations (SEMANTICS D19).
+func (s *site) unadopted() bool {
+	return s.info.Retires && len(s.book.Rows) == 0 && len(s.seen.unknown) > 0
+}
+
+// unvouched: the tenant cannot be listed, the ledger is empty, and nobody has said
+// that this is right.
+func (s *site) unvouched() bool {
+	return s.blind() && len(s.book.Rows) == 0 && s.book.Meta.Vouched.IsZero()
+}
+
+// shut says why nothing at all may be created at the tenant now, "" if it may.
+func (s *site) shut() reason.Code {
+	switch {
+	case s.unvouched():
+		return reason.UnlistedStart
+	case !s.blind() && s.list == nil:
+		return reason.NoListing
+	case s.unadopted():
+		return reason.AdoptFirst
+	}
+	return ""
+}
+
 // budget is the number of objects the group may have at the tenant (SEMANTICS D8):
 // min(capacity − reserve, capacity − foreign), less what a full answer taught.
 // Foreign growth stops creations and does not evict: rows that are present stay

@@ -32,6 +32,7 @@ type tenant struct {
 	badItem  func(value string) string                      // the reason it is rejected
 	ownOnly  string                                         // app that sees only its own rows
 	posts    bool                                           // a create never updates: a repeated one is a duplicate
+	bodies   map[string]string                              // of the last deletion: value the item carried, by id
 }
 
 type tenantRow struct {
@@ -217,7 +218,7 @@ func (d *door) Encode(op sdk.OpName, items []sdk.SendItem) ([]byte, error) {
 	}
 	out := make([]wireItem, len(items))
 	for i, it := range items {
-		if op == sdk.OpUpsert {
+		if op != sdk.OpDelete || len(it.Object.Body) > 0 {
 			if err := json.Unmarshal(it.Object.Body, &out[i]); err != nil {
 				return nil, err
 			}
@@ -264,9 +265,12 @@ func (d *door) Send(_ context.Context, op sdk.OpName, body []byte) (sdk.Answer, 
 	}
 	ans := sdk.Answer{ServerTime: t.now()}
 	var err error
-	if op == sdk.OpDelete {
+	switch op {
+	case sdk.OpDelete:
 		err = t.erase(items, &ans)
-	} else {
+	case sdk.OpUpdate:
+		err = t.patch(items, &ans)
+	default:
 		err = d.upsert(items, &ans)
 	}
 	if err == nil {
@@ -275,7 +279,26 @@ func (d *door) Send(_ context.Context, op sdk.OpName, body []byte) (sdk.Answer, 
 	return ans, err
 }
 
+// patch changes rows by their id alone; an unknown one fails the whole call.
+func (t *tenant) patch(items []wireItem, ans *sdk.Answer) error {
+	for _, it := range items {
+		if r := t.rows[it.ID]; r == nil || !r.deleted.IsZero() {
+			return &sdk.Error{Failure: sdk.Missing, Code: "NotFound", Message: "id " + it.ID + " was not found"}
+		}
+	}
+	for _, it := range items {
+		r := t.rows[it.ID]
+		r.Note, r.Score, r.Expires, r.Mark = it.Note, it.Score, it.Expires, it.Mark
+		ans.Outcomes = append(ans.Outcomes, sdk.Outcome{Status: sdk.Accepted})
+	}
+	return nil
+}
+
 func (t *tenant) erase(items []wireItem, ans *sdk.Answer) error {
+	t.bodies = map[string]string{}
+	for _, it := range items {
+		t.bodies[it.ID] = it.Value
+	}
 	for _, it := range items {
 		if r := t.rows[it.ID]; r == nil || !r.deleted.IsZero() {
 			return &sdk.Error{Failure: sdk.Missing, Code: "NotFound", Message: "id " + it.ID + " was not found"}

@@ -27,6 +27,9 @@ const (
 	Protective Class = "protective"
 	Source     Class = "source"
 	Lifted     Class = "lifted"
+	// Unlisted creations are the first ones at a tenant that cannot be listed, with an
+	// empty ledger: they need a person's word whatever their number.
+	Unlisted Class = "unlisted"
 	// Swap is an incumbent that fell to a challenger; it is a deletion as well, and
 	// is counted here for the budget of swaps a day, not judged.
 	Swap Class = "swap"

@@ -14,13 +14,15 @@ import (
 )
 
 // The spaces of a destination domain: rows by identity, the body each row was
-// last sent with, identities by indicator, calls, and ids deleted a moment ago.
+// last sent with, identities by indicator, calls, ids deleted a moment ago, and what
+// is remembered of identities for good.
 const (
 	rowSpace    = "ledger/"
 	bodySpace   = "ledger-body/"
 	keySpace    = "ledger-key/"
 	intentSpace = "intent/"
 	goneSpace   = "ledger-gone/"
+	pastSpace   = "ledger-past/"
 	metaSpace   = "ledger-meta"
 	undoSpace   = "apply"
 )
@@ -47,6 +49,9 @@ type Meta struct {
 	Stopped       string `json:"stopped,omitempty"`
 	StoppedKind   string `json:"stopped_kind,omitempty"`
 	StoppedConfig string `json:"stopped_config,omitempty"`
+	// Vouched is when a person said that a tenant which cannot be listed holds nothing
+	// of ours, so that an empty ledger is right.
+	Vouched time.Time `json:"vouched,omitzero"`
 }
 
 // Offset is how far the service's clock is ahead of ours.
@@ -153,9 +158,28 @@ func (b *Book) InDoubt() map[string]bool {
 
 // Bodies calls fn with the last sent body of each identity, in no set order.
 func (b *Book) Bodies(ctx context.Context, identities []string, fn func(identity string, body []byte)) error {
+	return b.many(ctx, bodySpace, identities, func(identity string, val []byte) error {
+		fn(identity, slices.Clone(val))
+		return nil
+	})
+}
+
+// Pasts returns what is remembered of those of the identities whose objects went.
+func (b *Book) Pasts(ctx context.Context, identities []string) (map[string]Past, error) {
+	out := map[string]Past{}
+	err := b.many(ctx, pastSpace, identities, func(identity string, val []byte) error {
+		p, err := decodePast(val)
+		out[identity] = p
+		return err
+	})
+	return out, err
+}
+
+// many reads one space at several identities, in no set order.
+func (b *Book) many(ctx context.Context, space string, identities []string, fn func(identity string, val []byte) error) error {
 	v, err := b.store.View()
 	if err != nil {
-		return fmt.Errorf("read bodies of %s: %w", b.Domain, err)
+		return fmt.Errorf("read the ledger of %s: %w", b.Domain, err)
 	}
 	defer v.Close()
 	sorted := slices.Clone(identities)
@@ -164,10 +188,7 @@ func (b *Book) Bodies(ctx context.Context, identities []string, fn func(identity
 	for i, id := range sorted {
 		keys[i] = []byte(id)
 	}
-	return v.GetMany(ctx, bodySpace+b.Domain, keys, func(i int, val []byte) error {
-		fn(sorted[i], slices.Clone(val))
-		return nil
-	})
+	return v.GetMany(ctx, space+b.Domain, keys, func(i int, val []byte) error { return fn(sorted[i], val) })
 }
 
 // Identities returns the objects an indicator contributes to.

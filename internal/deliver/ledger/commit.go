@@ -77,6 +77,11 @@ func (c *Change) Drop(identity string, gone time.Time) {
 	})
 }
 
+// Remember keeps what is known of an identity whose row goes, for good.
+func (c *Change) Remember(identity string, p Past) {
+	c.put(pastSpace+c.book.Domain, identity, p.appendBinary(nil))
+}
+
 // Forget drops the memory of a deleted remote id.
 func (c *Change) Forget(remoteID string) {
 	c.del(goneSpace+c.book.Domain, []byte(remoteID))

@@ -8,7 +8,13 @@ import (
 	"github.com/remeld/remeld/indicator"
 )
 
-const rowVersion = 1
+// Version 2 added TLP, Generation, Made and Modified at the end; version 1 still
+// reads, with none of them.
+const (
+	rowVersion      = 2
+	rowVersionFirst = 1
+	pastVersion     = 1
+)
 
 var errCorrupt = errors.New("ledger: row is cut off or of an unknown version")
 
@@ -33,13 +39,15 @@ func (r *Row) AppendBinary(dst []byte) []byte {
 			dst = appendString(dst, s)
 		}
 	}
-	return dst
+	dst = binary.AppendUvarint(append(dst, byte(r.TLP)), uint64(r.Generation))
+	return appendTime(appendTime(dst, r.Made), r.Modified)
 }
 
 // DecodeRow reads what AppendBinary wrote under the key identity.
 func DecodeRow(identity string, data []byte) (*Row, error) {
 	d := decoder{data: data}
-	if d.byte() != rowVersion {
+	version := d.byte()
+	if version != rowVersion && version != rowVersionFirst {
 		return nil, errCorrupt
 	}
 	r := &Row{Identity: identity, State: State(d.byte()), Score: indicator.Score(d.byte())}
@@ -60,10 +68,33 @@ func DecodeRow(identity string, data []byte) (*Row, error) {
 		}
 		r.Contributors = append(r.Contributors, c)
 	}
+	if version >= rowVersion {
+		r.TLP, r.Generation = indicator.TLP(d.byte()), uint32(d.uvarint())
+		r.Made, r.Modified = d.time(), d.time()
+	}
 	if d.failed || len(d.data) > 0 {
 		return nil, errCorrupt
 	}
 	return r, nil
+}
+
+func (p *Past) appendBinary(dst []byte) []byte {
+	withdrawn := byte(0)
+	if p.Withdrawn {
+		withdrawn = 1
+	}
+	dst = binary.AppendUvarint(append(dst, pastVersion, withdrawn), uint64(p.Generation))
+	return appendTime(dst, p.Modified)
+}
+
+func decodePast(data []byte) (Past, error) {
+	d := decoder{data: data}
+	version := d.byte()
+	p := Past{Withdrawn: d.byte() == 1, Generation: uint32(d.uvarint()), Modified: d.time()}
+	if version != pastVersion || d.failed || len(d.data) > 0 {
+		return Past{}, errCorrupt
+	}
+	return p, nil
 }
 
 func appendString(dst []byte, s string) []byte {

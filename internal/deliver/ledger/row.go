@@ -52,6 +52,12 @@ type Row struct {
 	Hash         string // sdk.Object.Hash of the content at the tenant
 	BodyHash     string // of the exact body that was rejected
 	Score        indicator.Score
+	TLP          indicator.TLP // of the record it was last sent for
+	// Generation, Made and Modified are kept for targets that retire identities
+	// (SEMANTICS D19): how often the identity was withdrawn before, and the service
+	// times of the object's first and last write.
+	Generation     uint32
+	Made, Modified time.Time
 	// AdoptedFrom is the app that made the object, where it was taken over from a
 	// predecessor: the service goes on naming that app as its creator.
 	AdoptedFrom string
@@ -80,6 +86,24 @@ func (r *Row) Present() bool {
 		return r.RemoteID != ""
 	}
 	return false
+}
+
+// Past is what is remembered of an identity whose row is gone, where the target
+// retires identities. It is never trimmed or reset (SEMANTICS D19).
+type Past struct {
+	Generation uint32    // of the last object
+	Modified   time.Time // service time of its last write
+	// Withdrawn: the object was withdrawn, so that the next one needs another
+	// generation; false where it ended by itself or may never have come to be.
+	Withdrawn bool
+}
+
+// Next is the generation of the next object of the identity.
+func (p *Past) Next() uint32 {
+	if p.Withdrawn {
+		return p.Generation + 1
+	}
+	return p.Generation
 }
 
 // Sources returns the distinct sources of all contributors.

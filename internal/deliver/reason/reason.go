@@ -52,6 +52,8 @@ const (
 	GuardProtective  Code = "guard_protective"
 	Unsettled        Code = "unsettled"
 	NoListing        Code = "no_listing"
+	UnlistedStart    Code = "unlisted_start"
+	AdoptFirst       Code = "adopt_first"
 	AllowNotReady    Code = "allow_not_ready"
 	AllowLifted      Code = "allow_lifted"
 	ProtectionLifted Code = "protection_lifted"
@@ -101,6 +103,8 @@ var table = []Doc{
 	{GuardProtective, Frozen, false, "a guard stopped an unusual number of protective withdrawals"},
 	{Unsettled, Frozen, false, "the sources are not settled yet: nothing is deleted or evicted until they are"},
 	{NoListing, Frozen, false, "there is no fresh complete listing of the tenant: nothing is created without one"},
+	{UnlistedStart, Frozen, false, "the tenant cannot be listed and the ledger is empty: nothing is created until a person says that the tenant holds nothing of ours"},
+	{AdoptFirst, Frozen, false, "the ledger is empty and the tenant holds rows of ours: nothing is created until remeld adopt took them over"},
 	{AllowNotReady, Frozen, false, "an allow-list has not been read yet: nothing is created until it was"},
 	{AllowLifted, Frozen, false, "it appeared because an allow-list shrank: needs approval"},
 	{ProtectionLifted, Frozen, false, "it appeared because a protection list shrank: needs approval"},
