@@ -134,6 +134,9 @@ type Object struct {
 	// Score is the confidence the body tells. It is not in Hash: a move of 10 or
 	// more against the score last sent is a change, a smaller one is not (D10).
 	Score indicator.Score
+	// Life is how long the object lives where that is not TargetInfo.Expiry's; 0 is
+	// that.
+	Life time.Duration
 }
 
 // Unfit says why a record has no object at a target: a code and words.

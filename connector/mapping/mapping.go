@@ -12,6 +12,7 @@ package mapping
 
 import (
 	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/stix"
 )
 
 // Row says how one property of a remote object is filled.
@@ -45,6 +46,8 @@ type In struct {
 	// Action is the API's own word.
 	Action string
 	Say    *Say
+
+	stix *stix.Indicator // see express
 }
 
 // Say is what a node's config says of all its objects.

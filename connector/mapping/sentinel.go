@@ -18,9 +18,12 @@ var SentinelKinds = map[indicator.Kind]bool{
 // MarkSource is the source_name of the external reference that carries our mark.
 const MarkSource = "remeld"
 
-// express writes the indicator as STIX. The times are filled in when a call is
-// written; a STIX indicator cannot be without, so that any will do here.
+// express writes the indicator as STIX, once for all rows. The times are filled in
+// when a call is written; a STIX indicator cannot be without, so that any will do.
 func express(in *In) *stix.Indicator {
+	if in.stix != nil {
+		return in.stix
+	}
 	rec := *in.Rec
 	rec.Attrs.ValidUntil = time.Time{}
 	if rec.Attrs.ThreatType == "" {
@@ -31,8 +34,9 @@ func express(in *In) *stix.Indicator {
 	}
 	s, err := stix.FromRecord(rec, stix.Options{Created: time.Unix(0, 0)})
 	if err != nil { // the class maps only what has a pattern
-		return &stix.Indicator{}
+		s = &stix.Indicator{}
 	}
+	in.stix = s
 	return s
 }
 

@@ -7,10 +7,12 @@ package defender
 import (
 	_ "embed"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/remeld/remeld/connector/mapping"
 	"github.com/remeld/remeld/sdk"
 
 	api "github.com/remeld/remeld/internal/microsoft/defender"
@@ -26,8 +28,11 @@ type Config struct {
 	Expiration Expiration `yaml:"expiration" doc:"How long an indicator lives at the tenant without renewal."`
 	Reserve    int        `yaml:"reserve" doc:"Slots of the tenant's capacity that are left free for ad hoc blocks."`
 	Capacity   int        `yaml:"capacity" doc:"Indicators the tenant can hold; Microsoft's limit is 15,000."`
-	Title      string     `yaml:"title" doc:"Alert title; {value}, {kind} and {sources} are filled in."`
+	Title      string     `yaml:"title" doc:"Alert title; {value}, {kind} and attributes such as {sources} are filled in."`
+	Describe   string     `yaml:"description" doc:"Description; {value}, {kind}, {type} (ThreatConnect's word for it) and any attribute are filled in, such as {owner}. Where absent, all that is known in one line."`
 	Recommend  string     `yaml:"recommended_actions" doc:"Text shown to analysts with the alert."`
+
+	Rules []mapping.Rule `yaml:"rules" doc:"What is done differently with some indicators; the first rule that matches counts."`
 }
 
 // Expiration is the time to live by class of indicator.
@@ -48,6 +53,11 @@ func defaults() Config {
 // actions maps the words of the configuration to those of the API. Alert and
 // AlertAndBlock are retired there and never sent.
 var actions = map[string]string{"audit": "Audit", "warn": "Warn", "block": "Block"}
+
+// takes is what a rule may change.
+func takes() mapping.Takes {
+	return mapping.Takes{Actions: slices.Sorted(maps.Keys(actions)), Severity: true, ThreatTypes: []string{}, LeastLife: minLife}
+}
 
 // minLife keeps an expiration from lapsing between two applies.
 const minLife = time.Hour
@@ -79,6 +89,12 @@ func (c *Config) Validate() []error {
 	if strings.TrimSpace(c.Title) == "" {
 		add("title", "must not be empty", "the service refuses an indicator without a title")
 	}
+	for path, template := range map[string]string{"title": c.Title, "description": c.Describe} {
+		if msg := mapping.CheckText(template); msg != "" {
+			add(path, msg, "")
+		}
+	}
+	errs = append(errs, takes().Check(c.Rules)...)
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errs
 }

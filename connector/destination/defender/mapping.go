@@ -8,7 +8,9 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+	"time"
 
+	"github.com/remeld/remeld/connector/mapping"
 	"github.com/remeld/remeld/indicator"
 	"github.com/remeld/remeld/sdk"
 
@@ -19,50 +21,55 @@ import (
 // takes a slot of the tenant (SEMANTICS, defaults).
 const maxAddresses = 8
 
-// maxDescription keeps the description readable in the portal; the service takes
-// far more.
-const maxDescription = 1000
-
-// types maps the kinds the API takes to its names.
-var types = map[indicator.Kind]string{
-	indicator.IPv4: "IpAddress", indicator.IPv6: "IpAddress",
-	indicator.Domain: "DomainName", indicator.URL: "Url",
-	indicator.MD5: "FileMd5", indicator.SHA1: "FileSha1", indicator.SHA256: "FileSha256",
-	indicator.Certificate: "CertificateThumbprint",
-}
-
-// severities maps 0–5 to the API's words; index -1 (unknown) is handled apart.
-var severities = [...]string{"Informational", "Informational", "Low", "Medium", "High", "High"}
-
 // Map turns a record into the API's indicators, one for each single address of a
 // small range and one for everything else.
 func (t *target) Map(rec *indicator.Record) ([]sdk.Object, *sdk.Unfit) {
-	if why := t.fits(rec); why != nil {
+	ruled, said := t.rule(rec)
+	if why := fits(rec, said.action); why != nil {
 		return nil, why
 	}
-	kind := types[rec.Kind]
 	if from, to, isAddr := rec.Addrs(); isAddr {
-		return t.mapAddresses(rec, kind, from, to), nil
+		return t.mapAddresses(ruled, said, from, to), nil
 	}
-	action := t.action
 	if rec.Kind == indicator.Certificate {
-		action = "BlockAndRemediate" // the only block the service has for certificates
+		said.action = "BlockAndRemediate" // the only block the service has for certificates
 	}
-	return []sdk.Object{t.object(rec, kind, rec.Value, action)}, nil
+	return []sdk.Object{t.object(ruled, rec.Value, said)}, nil
+}
+
+// said is what config and rules say of one record: the API's action and how long it
+// lives, 0 for as long as its kind.
+type said struct {
+	action string
+	life   time.Duration
+}
+
+// rule applies the node's rules to a record.
+func (t *target) rule(rec *indicator.Record) (*indicator.Record, said) {
+	ruled, r := t.rules.Apply(rec)
+	if r == nil {
+		return rec, said{action: t.action}
+	}
+	s := said{action: t.action, life: r.Expiration}
+	if r.Action != "" {
+		s.action = actions[r.Action]
+	}
+	return ruled, s
 }
 
 // Fit says what Map would refuse, without building a body: a plan over a million
 // records asks it of each. It returns the code of the Unfit, "" if there is none.
 func (t *target) Fit(rec *indicator.Record) string {
-	if why := t.fits(rec); why != nil {
+	_, said := t.rule(rec)
+	if why := fits(rec, said.action); why != nil {
 		return why.Code
 	}
 	return ""
 }
 
 // fits names what the service is known to refuse.
-func (t *target) fits(rec *indicator.Record) *sdk.Unfit {
-	switch _, known := types[rec.Kind]; {
+func fits(rec *indicator.Record, action string) *sdk.Unfit {
+	switch _, known := mapping.DefenderTypes[rec.Kind]; {
 	case !known:
 		return &sdk.Unfit{Code: "unsupported_kind", Detail: "Defender has no indicator of kind " + rec.Kind.String()}
 	case rec.Kind == indicator.IPv4 || rec.Kind == indicator.IPv6:
@@ -71,8 +78,8 @@ func (t *target) fits(rec *indicator.Record) *sdk.Unfit {
 		return &sdk.Unfit{Code: "too_long", Detail: fmt.Sprintf("%d characters; Defender takes %d", len(rec.Value), api.MaxValueLen)}
 	case rec.Kind == indicator.Domain && (strings.HasPrefix(rec.Value, "_") || strings.Contains(rec.Value, "._")):
 		return &sdk.Unfit{Code: "underscore_label", Detail: "Defender refuses domain labels that begin with _"}
-	case rec.Kind == indicator.Certificate && t.action != "Block":
-		return &sdk.Unfit{Code: "action_not_for_kind", Detail: "certificates can only be blocked, not " + t.config.Action}
+	case rec.Kind == indicator.Certificate && action != actions["block"]:
+		return &sdk.Unfit{Code: "action_not_for_kind", Detail: "certificates can only be blocked; " + action + " is not for them"}
 	}
 	return nil
 }
@@ -93,12 +100,12 @@ func fitsAddresses(rec *indicator.Record) *sdk.Unfit {
 	}
 }
 
-func (t *target) mapAddresses(rec *indicator.Record, kind string, from, to netip.Addr) []sdk.Object {
+func (t *target) mapAddresses(rec *indicator.Record, said said, from, to netip.Addr) []sdk.Object {
 	var objects []sdk.Object
 	for a := from; ; a = a.Next() {
 		one := *rec
 		one.Indicator = indicator.FromAddrs(a, a)
-		objects = append(objects, t.object(&one, kind, spell(a), t.action))
+		objects = append(objects, t.object(&one, spell(a), said))
 		if a == to {
 			return objects
 		}
@@ -118,24 +125,16 @@ func spell(a netip.Addr) string {
 	return strings.Join(groups, ":")
 }
 
-func (t *target) object(rec *indicator.Record, kind, value, action string) sdk.Object {
-	ind := api.Indicator{
-		Value: value, Type: kind, Action: action,
-		Title:              t.title(rec, value),
-		Description:        describe(&rec.Attrs),
-		Severity:           severity(rec.Attrs.Severity),
-		Application:        application,
-		RecommendedActions: t.config.Recommend,
-		GenerateAlert:      action == "Audit",
-	}
+func (t *target) object(rec *indicator.Record, value string, said said) sdk.Object {
+	ind := mapping.Defender.Fill(&mapping.In{Rec: rec, Value: value, Action: said.action, Say: &t.say})
 	body, err := json.Marshal(ind)
 	if err != nil { // strings and a bool always marshal
 		panic(err)
 	}
-	slot := slotOf(kind, value)
+	slot := slotOf(ind.Type, value)
 	return sdk.Object{
-		Identity: slot + "|" + action, Slot: slot, Indicator: rec.Indicator, Action: action,
-		Body: body, Hash: hashOf(&ind), Score: rec.Attrs.Confidence,
+		Identity: slot + "|" + ind.Action, Slot: slot, Indicator: rec.Indicator, Action: ind.Action,
+		Body: body, Hash: hashOf(&ind), Score: rec.Attrs.Confidence, Life: said.life,
 	}
 }
 
@@ -150,52 +149,6 @@ func fold(value string) string {
 		return a.String()
 	}
 	return strings.ToLower(value)
-}
-
-func severity(s indicator.Score) string {
-	n, known := s.Get()
-	if !known {
-		return "Medium"
-	}
-	return severities[min(n, len(severities)-1)]
-}
-
-func (t *target) title(rec *indicator.Record, value string) string {
-	return strings.NewReplacer("{value}", value, "{kind}", rec.Kind.String(),
-		"{sources}", strings.Join(rec.Attrs.Sources, ", ")).Replace(t.config.Title)
-}
-
-// describe writes what is known in one line. The confidence stands last, so that
-// scoreTail can take it out of the content hash.
-func describe(a *indicator.Attributes) string {
-	var parts []string
-	add := func(label, text string) {
-		if text != "" {
-			parts = append(parts, label+text)
-		}
-	}
-	add("", a.Description)
-	add("sources: ", strings.Join(a.Sources, ", "))
-	add("TLP:", strings.ToUpper(a.TLP.String()))
-	add("threat: ", a.ThreatType)
-	add("tags: ", strings.Join(a.Tags, ", "))
-	text := strings.Join(parts, "; ")
-	if text == "" {
-		text = "threat indicator"
-	}
-	text = cut(text, maxDescription)
-	if n, known := a.Confidence.Get(); known {
-		text += fmt.Sprintf("; confidence %d", n)
-	}
-	return text
-}
-
-// cut shortens text to at most n bytes without splitting a character.
-func cut(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	return strings.ToValidUTF8(text[:n], "")
 }
 
 var scoreTail = regexp.MustCompile(`; confidence \d+$`)

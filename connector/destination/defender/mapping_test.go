@@ -17,7 +17,11 @@ import (
 func testTarget(action string) *target {
 	cfg := defaults()
 	cfg.Action = action
-	return &target{config: cfg, action: actions[action]}
+	t, err := mapper(cfg)
+	if err != nil {
+		panic(err) // the default config has no rules
+	}
+	return t
 }
 
 func record(t *testing.T, kind indicator.Kind, text string) *indicator.Record {

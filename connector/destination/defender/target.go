@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/remeld/remeld/connector/mapping"
 	"github.com/remeld/remeld/indicator"
 	"github.com/remeld/remeld/internal/httpx"
 	"github.com/remeld/remeld/sdk"
@@ -15,9 +16,6 @@ import (
 	api "github.com/remeld/remeld/internal/microsoft/defender"
 	"github.com/remeld/remeld/internal/microsoft/entra"
 )
-
-// application is what our rows carry as their application; fixed at creation.
-const application = "Remeld"
 
 // markPrefix begins the externalId of our rows: "remeld/MARK/…".
 const markPrefix = "remeld/"
@@ -35,6 +33,8 @@ const unpaced = 1000
 type target struct {
 	config Config
 	action string // the API's word
+	rules  mapping.Rules
+	say    mapping.Say
 	conn   *entra.Connection
 	name   string // of the connection
 	client *api.Client
@@ -55,11 +55,30 @@ func build(cfg Config, env sdk.Env) (sdk.Target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connection %s: %w", env.Connection.Name, err)
 	}
-	tokens := entra.NewTokenSource(*conn, client)
+	t, err := mapper(cfg)
+	if err != nil {
+		return nil, err
+	}
+	t.conn, t.name, t.tokens = conn, env.Connection.Name, entra.NewTokenSource(*conn, client)
+	t.client = api.New(conn.DefenderURL(), t.tokens, client)
+	return t, nil
+}
+
+// mapper is a target as far as it maps.
+func mapper(cfg Config) (*target, error) {
+	rules, err := mapping.Compile(cfg.Rules)
+	if err != nil {
+		return nil, fmt.Errorf("class defender: %w", err)
+	}
 	return &target{
-		config: cfg, action: actions[cfg.Action], conn: conn, name: env.Connection.Name, tokens: tokens,
-		client: api.New(conn.DefenderURL(), tokens, client),
+		config: cfg, action: actions[cfg.Action], rules: rules,
+		say: mapping.Say{Title: cfg.Title, Description: cfg.Describe, Recommend: cfg.Recommend},
 	}, nil
+}
+
+// blocks: the node or one of its rules stops something.
+func (t *target) blocks() bool {
+	return t.action != mapping.DefenderAudit || t.rules.Acts("block", "warn")
 }
 
 // Info declares the published limits (Microsoft Learn, indicators API pages).
@@ -75,7 +94,7 @@ func (t *target) Info() sdk.TargetInfo {
 			sdk.OpDelete: {Batch: api.MaxDelete, PerMinute: 30, PerHour: 1500, RateKey: rate("/batchdelete")},
 			sdk.OpList:   {Batch: api.MaxTop, PerMinute: 100, PerHour: 1500, RateKey: rate("/list")},
 		},
-		ReadLag: readLag, App: t.conn.ClientID, Blocks: t.action != "Audit", MaxTLP: indicator.AmberStrict, Connection: t.name,
+		ReadLag: readLag, App: t.conn.ClientID, Blocks: t.blocks(), MaxTLP: indicator.AmberStrict, Connection: t.name,
 		Expiry: map[indicator.Kind]time.Duration{
 			indicator.IPv4: network, indicator.IPv6: network, indicator.Domain: network, indicator.URL: network,
 			indicator.MD5: file, indicator.SHA1: file, indicator.SHA256: file, indicator.Certificate: file,
