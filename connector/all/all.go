@@ -5,6 +5,8 @@ package all
 import (
 	_ "github.com/remeld/remeld/connector/destination/defender"
 	_ "github.com/remeld/remeld/connector/destination/feed"
+	_ "github.com/remeld/remeld/connector/destination/graph_tiindicators"
+	_ "github.com/remeld/remeld/connector/destination/sentinel"
 	_ "github.com/remeld/remeld/connector/processor/aggregate"
 	_ "github.com/remeld/remeld/connector/processor/ipaggregate"
 	_ "github.com/remeld/remeld/connector/processor/warninglist"

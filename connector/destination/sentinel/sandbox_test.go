@@ -1,0 +1,313 @@
+package sentinel
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/internal/microsoft/entra"
+	"github.com/remeld/remeld/internal/sandbox"
+	"github.com/remeld/remeld/sdk"
+)
+
+// wall is the clock of tests against the sandbox, which runs in real time here.
+type wall struct{}
+
+func (wall) Now() time.Time                                   { return time.Now() }
+func (wall) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
+func open(t *testing.T, change func(*Config, *entra.Connection)) (*sandbox.Sandbox, sdk.Target, *bytes.Buffer) {
+	t.Helper()
+	sb, err := sandbox.Start(t.Context(), sandbox.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sb.Close() })
+	conn := &entra.Connection{
+		TenantID: sandbox.DemoTenant, ClientID: sandbox.DemoApp, ClientSecret: sandbox.DemoSecret,
+		Authority: sb.URL(), Sentinel: sb.URL(), Management: sb.URL(), CA: sb.CAFile(),
+	}
+	cfg := defaults()
+	cfg.Workspace, cfg.Subscription, cfg.ResourceGroup, cfg.WorkspaceName = sandbox.DemoWorkspace, sandbox.DemoSubscription, sandbox.DemoGroup, sandbox.DemoWorkspaceName
+	if change != nil {
+		change(&cfg, conn)
+	}
+	if errs := cfg.Validate(); len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	var log bytes.Buffer
+	target, err := build(cfg, sdk.Env{
+		Node: "sentinel", Clock: wall{}, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Connection: &sdk.Connection{Name: "sandbox", Type: entra.Type, Config: conn},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sb, target, &log
+}
+
+func free(context.Context, sdk.OpName) error { return nil }
+
+func list(t *testing.T, target sdk.Target) (rows []sdk.Remote, count int) {
+	t.Helper()
+	l, err := target.List(t.Context(), free, func(r sdk.Remote) error { rows = append(rows, r); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows, l.Count
+}
+
+func set(t *testing.T, sb *sandbox.Sandbox, name, value string) {
+	t.Helper()
+	if err := sb.SetSwitch(name, value); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func sendItems(t *testing.T, target sdk.Target, texts map[indicator.Kind]string) []sdk.SendItem {
+	t.Helper()
+	var out []sdk.SendItem
+	now := time.Now().Truncate(time.Millisecond)
+	for kind, text := range texts {
+		objects, unfit := target.Map(fullRecord(t, kind, text))
+		if unfit != nil {
+			t.Fatalf("%s: %+v", text, unfit)
+		}
+		for _, o := range objects {
+			out = append(out, sdk.SendItem{Object: o, Mark: "soc-1", Created: now, Modified: now, Expires: now.Add(24 * time.Hour).Truncate(time.Second)})
+		}
+	}
+	return out
+}
+
+func send(t *testing.T, target sdk.Target, op sdk.OpName, items []sdk.SendItem) []sdk.Outcome {
+	t.Helper()
+	body, err := target.Encode(op, items)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := target.Send(t.Context(), op, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.Outcomes
+}
+
+var allKinds = map[indicator.Kind]string{
+	indicator.Domain: "bad.example", indicator.IPv4: "8.8.4.0-8.8.4.6", indicator.IPv6: "2001:4860:4860::8888",
+	indicator.URL: "https://bad.example/a+b?c=%2B", indicator.Email: "a@bad.example", indicator.Certificate: strings.Repeat("cd", 20),
+	indicator.SHA256: strings.Repeat("ab", 32), indicator.SHA1: strings.Repeat("ab", 20), indicator.MD5: strings.Repeat("ef", 16),
+}
+
+// TestD19_LifeOfAnObject: created, listed as sent, repeated and updated under the same
+// id, revoked for good, and back in the next generation under another.
+func TestD19_LifeOfAnObject(t *testing.T) {
+	t.Parallel()
+	for _, api := range []string{"stix", "legacy"} {
+		t.Run(api, func(t *testing.T) {
+			t.Parallel()
+			sb, target, _ := open(t, func(c *Config, _ *entra.Connection) { c.API = api })
+			items := sendItems(t, target, allKinds)
+			first := send(t, target, sdk.OpUpsert, items)
+			send(t, target, sdk.OpUpsert, items) // exactly again
+			checkListed(t, target, items, first)
+			for i := range items {
+				items[i].RemoteID, items[i].Modified = first[i].RemoteID, items[i].Modified.Add(time.Millisecond)
+			}
+			send(t, target, sdk.OpDelete, items)
+			rows, count := list(t, target)
+			for _, r := range rows {
+				if !r.Withdrawn || r.Mark != "soc-1" {
+					t.Errorf("after the withdrawal: %+v", r)
+				}
+			}
+			if count != 0 || len(rows) != len(items) {
+				t.Errorf("%d counted, %d listed", count, len(rows))
+			}
+			for i := range items {
+				items[i].RemoteID, items[i].Generation = "", 1
+				items[i].Modified = items[i].Modified.Add(time.Millisecond)
+			}
+			for i, o := range send(t, target, sdk.OpUpsert, items) {
+				if o.Status != sdk.Accepted || o.RemoteID == first[i].RemoteID {
+					t.Errorf("the next generation: %+v", o)
+				}
+			}
+			if _, count := list(t, target); count != len(items) {
+				t.Errorf("%d of %d live in the next generation", count, len(items))
+			}
+			objects, err := sb.Objects(sandbox.DemoWorkspace)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, o := range objects {
+				if o.ObservableKey == "" || o.TLPLevel != "Amber" || o.ValidUntil.IsZero() {
+					t.Errorf("stored without observable, label or end: %+v", o)
+				}
+			}
+		})
+	}
+}
+
+func checkListed(t *testing.T, target sdk.Target, items []sdk.SendItem, sent []sdk.Outcome) {
+	t.Helper()
+	byIdentity := map[string]sdk.Remote{}
+	rows, count := list(t, target)
+	for _, r := range rows {
+		byIdentity[r.Identity] = r
+	}
+	if count != len(items) {
+		t.Errorf("%d listed of %d", count, len(items))
+	}
+	for i, item := range items {
+		r := byIdentity[item.Object.Identity]
+		if sent[i].Status != sdk.Accepted || r.ID != sent[i].RemoteID || r.Mark != "soc-1" || r.Generation != 0 || r.Hash != item.Object.Hash ||
+			r.App != target.Info().App || !r.Modified.Equal(item.Modified) || !r.Expires.Equal(item.Expires) {
+			t.Errorf("%s: sent %+v, listed %+v", item.Object.Identity, sent[i], r)
+		}
+	}
+}
+
+// TestPagesAndForeign: a workspace of others' objects, more of ours than a page.
+func TestPagesAndForeign(t *testing.T) {
+	t.Parallel()
+	sb, target, _ := open(t, nil)
+	if _, err := sb.SeedForeignObjects(sandbox.DemoWorkspace, "", "Other", 50); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sb.SeedForeignObjects(sandbox.DemoWorkspace, "", "Remeld", 2500); err != nil {
+		t.Fatal(err)
+	}
+	rows, count := list(t, target)
+	if count != 2500 || len(rows) != 2500 {
+		t.Fatalf("%d counted, %d listed", count, len(rows))
+	}
+	for _, r := range rows {
+		if r.Mark != "" {
+			t.Fatalf("a foreign object carries a mark: %+v", r)
+		}
+	}
+}
+
+// TestRecordErrorsAreOutcomes: by both names of the messages, and by a 400 that says
+// that no object was valid.
+func TestRecordErrorsAreOutcomes(t *testing.T) {
+	t.Parallel()
+	for name, value := range map[string][2]string{
+		"documented": {"sentinel_errors", "errorMessages"}, "API description": {"sentinel_errors", "validationErrorMessages"},
+		"all invalid": {"sentinel_all_invalid", "400"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sb, target, _ := open(t, nil)
+			set(t, sb, value[0], value[1])
+			texts := map[indicator.Kind]string{indicator.Domain: "poison.example"}
+			if name != "all invalid" {
+				texts[indicator.IPv6] = "2001:4860:4860::8888"
+			}
+			if _, err := sb.AddFault(sandbox.Rule{Op: "upload", Action: sandbox.Action{Refuse: []sandbox.Refusal{{Value: "poison.example", Reason: "we do not like it"}}}}); err != nil {
+				t.Fatal(err)
+			}
+			items := sendItems(t, target, texts)
+			for i, o := range send(t, target, sdk.OpUpsert, items) {
+				bad := items[i].Object.Indicator.Value == "poison.example"
+				if bad != (o.Status == sdk.Rejected) || bad && !strings.Contains(o.Reason, "do not like") {
+					t.Errorf("%s: %+v", items[i].Object.Identity, o)
+				}
+			}
+		})
+	}
+}
+
+// TestFailures: the classes of failure and the words for each.
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	sb, target, log := open(t, nil)
+	body, err := target.Encode(sdk.OpUpsert, sendItems(t, target, map[indicator.Kind]string{indicator.Domain: "bad.example"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		action sandbox.Action
+		want   sdk.Failure
+	}{
+		{sandbox.Action{Reset: true, When: "after"}, sdk.InDoubt},
+		{sandbox.Action{Status: 500}, sdk.Unavailable},
+		{sandbox.Action{Status: 400}, sdk.Refused},
+		{sandbox.Action{Status: 403}, sdk.Forbidden},
+	} {
+		sb.ClearFaults()
+		if _, err := sb.AddFault(sandbox.Rule{Op: "upload", Count: 1, Action: test.action}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := target.Send(t.Context(), sdk.OpUpsert, body)
+		if sdk.FailureOf(err) != test.want {
+			t.Errorf("%+v: got %s: %v", test.action, sdk.FailureOf(err), err)
+		}
+		if test.want == sdk.Forbidden && !strings.Contains(err.Error(), "Microsoft Sentinel Contributor") {
+			t.Errorf("%v does not name the role", err)
+		}
+	}
+	if text := log.String(); strings.Contains(text, sandbox.DemoSecret) || strings.Contains(text, "eyJ") {
+		t.Error("a secret or token shows in the log")
+	}
+}
+
+// TestD12_WindowOfUploads: the 101st call of a minute is told when to come again,
+// though the seconds stand in the body alone.
+func TestD12_WindowOfUploads(t *testing.T) {
+	t.Parallel()
+	_, target, _ := open(t, nil)
+	body, err := target.Encode(sdk.OpUpsert, sendItems(t, target, map[indicator.Kind]string{indicator.Domain: "bad.example"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	op := target.Info().Ops[sdk.OpUpsert]
+	if op.Batch != 100 || op.PerMinute != 100 || !op.Idempotent || op.RateKey != target.Info().Ops[sdk.OpDelete].RateKey {
+		t.Errorf("declared %+v", op)
+	}
+	for range op.PerMinute {
+		if _, err = target.Send(t.Context(), sdk.OpUpsert, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = target.Send(t.Context(), sdk.OpUpsert, body)
+	var e *sdk.Error
+	if !errors.As(err, &e) || e.Failure != sdk.Throttled || !e.RetryAt.After(time.Now()) {
+		t.Errorf("call %d: %+v", op.PerMinute+1, err)
+	}
+}
+
+// TestBlindWithoutPlace: without the management plane nothing can be listed, and the
+// class says so.
+func TestBlindWithoutPlace(t *testing.T) {
+	t.Parallel()
+	_, target, _ := open(t, func(c *Config, _ *entra.Connection) { c.Subscription, c.ResourceGroup, c.WorkspaceName = "", "", "" })
+	if info := target.Info(); !strings.Contains(info.Blind, "workspace_name") || !info.Retires {
+		t.Errorf("%+v", info)
+	}
+	if _, err := target.List(t.Context(), free, nil); sdk.FailureOf(err) != sdk.Permanent {
+		t.Errorf("listed: %v", err)
+	}
+}
+
+// TestCostIsWhatIsWritten: the rows the plan names are those the workspace's tables
+// get, and their size is of the same order.
+func TestCostIsWhatIsWritten(t *testing.T) {
+	t.Parallel()
+	sb, target, _ := open(t, nil)
+	items := sendItems(t, target, allKinds)
+	send(t, target, sdk.OpUpsert, items)
+	bill, err := sb.Bill(sandbox.DemoWorkspace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := target.(sdk.Coster).Cost(len(items), 1_000_000); bill.Rows != int64(len(items)) || !strings.Contains(text, "4000000 rows (8.000 GB) a month") {
+		t.Errorf("billed %+v; said %s", bill, text)
+	}
+}
