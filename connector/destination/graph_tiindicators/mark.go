@@ -1,0 +1,30 @@
+package graphti
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+)
+
+// markPrefix begins the externalId of our rows: "remeld/MARK/SLOT/FIXED". It is one
+// of its own for every object, so that an answer's items are told apart and an object
+// can be deleted by it: SLOT is a digest of the value, FIXED what no update may
+// change (fixedOf), by which a row is known again without trusting that the service
+// lists a property exactly as it was sent.
+const markPrefix = "remeld/"
+
+func externalID(mark, slot, fixed string) string {
+	sum := sha256.Sum256([]byte(slot))
+	return markPrefix + mark + "/" + hex.EncodeToString(sum[:8]) + "/" + fixed
+}
+
+// markOf reads an external id back; mark is "" where it is not ours.
+func markOf(id string) (mark, fixed string) {
+	rest, ours := strings.CutPrefix(id, markPrefix)
+	parts := strings.Split(rest, "/")
+	if !ours || len(parts) < 3 {
+		return "", ""
+	}
+	n := len(parts)
+	return strings.Join(parts[:n-2], "/"), parts[n-1]
+}

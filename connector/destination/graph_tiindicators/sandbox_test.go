@@ -1,0 +1,323 @@
+package graphti
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/internal/microsoft/entra"
+	"github.com/remeld/remeld/internal/sandbox"
+	"github.com/remeld/remeld/sdk"
+
+	api "github.com/remeld/remeld/internal/microsoft/graph"
+)
+
+// wall is the clock of tests against the sandbox, which runs in real time here.
+type wall struct{}
+
+func (wall) Now() time.Time                                   { return time.Now() }
+func (wall) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+
+func open(t *testing.T, change func(*Config)) (*sandbox.Sandbox, sdk.Target, *bytes.Buffer) {
+	t.Helper()
+	sb, err := sandbox.Start(t.Context(), sandbox.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sb.Close() })
+	conn := &entra.Connection{
+		TenantID: sandbox.DemoTenant, ClientID: sandbox.DemoApp, ClientSecret: sandbox.DemoSecret,
+		Authority: sb.URL(), Graph: sb.URL(), CA: sb.CAFile(),
+	}
+	cfg := defaults()
+	if change != nil {
+		change(&cfg)
+	}
+	var log bytes.Buffer
+	target, err := build(cfg, sdk.Env{
+		Node: "graph", Clock: wall{}, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Connection: &sdk.Connection{Name: "sandbox", Type: entra.Type, Config: conn},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sb, target, &log
+}
+
+func set(t *testing.T, sb *sandbox.Sandbox, name, value string) {
+	t.Helper()
+	if err := sb.SetSwitch(name, value); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func free(context.Context, sdk.OpName) error { return nil }
+
+func list(t *testing.T, target sdk.Target) map[string]sdk.Remote {
+	t.Helper()
+	rows := map[string]sdk.Remote{}
+	l, err := target.List(t.Context(), free, func(r sdk.Remote) error { rows[r.Identity] = r; return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.Count != len(rows) || !l.OwnOnly {
+		t.Errorf("%+v of %d rows", l, len(rows))
+	}
+	return rows
+}
+
+func send(t *testing.T, target sdk.Target, op sdk.OpName, items []sdk.SendItem) []sdk.Outcome {
+	t.Helper()
+	var out []sdk.Outcome
+	for batch := target.Info().Ops[op].Batch; len(items) > 0; {
+		n := min(batch, len(items))
+		body, err := target.Encode(op, items[:n])
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := target.Send(t.Context(), op, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, items = append(out, answer.Outcomes...), items[n:]
+	}
+	return out
+}
+
+func sendItems(t *testing.T, target sdk.Target, texts map[indicator.Kind]string) []sdk.SendItem {
+	t.Helper()
+	var out []sdk.SendItem
+	for kind, text := range texts {
+		objects, unfit := target.Map(fullRecord(t, kind, text))
+		if unfit != nil {
+			t.Fatalf("%s: %+v", text, unfit)
+		}
+		for _, o := range objects {
+			out = append(out, sdk.SendItem{Object: o, Mark: "soc-1", Expires: time.Now().Add(24 * time.Hour)})
+		}
+	}
+	return out
+}
+
+var (
+	atBoth = map[indicator.Kind]string{
+		indicator.Domain: "bad.example", indicator.IPv4: "8.8.4.0-8.8.4.6", indicator.IPv6: "2001:4860:4860::8888",
+		indicator.URL: "https://bad.example/A+b?c=%2B", indicator.SHA256: strings.Repeat("ab", 32),
+		indicator.SHA1: strings.Repeat("ab", 20), indicator.MD5: strings.Repeat("ef", 16),
+	}
+	atSentinel = map[indicator.Kind]string{
+		indicator.Email: "a@bad.example", indicator.EmailSubject: "Invoice", indicator.UserAgent: "bad/1.0",
+		indicator.FileName: "bad.exe", indicator.FilePath: `C:\bad.exe`, indicator.Mutex: "bad",
+	}
+)
+
+// TestLifeOfAnObject: for both products, in order and out of it, with codes as numbers
+// and as text: created, listed as sent, updated under the same id, deleted.
+func TestLifeOfAnObject(t *testing.T) {
+	t.Parallel()
+	for name, product := range map[string]string{"sentinel": api.Sentinel, "defender": api.Defender, "sentinel reversed": api.Sentinel} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sb, target, _ := open(t, func(c *Config) { c.Product = product })
+			if strings.Contains(name, "reversed") {
+				set(t, sb, "graph_bulk_order", "reversed")
+				set(t, sb, "graph_result_code", "string")
+			}
+			items := sendItems(t, target, atBoth)
+			if product == api.Sentinel {
+				items = append(items, sendItems(t, target, atSentinel)...)
+			}
+			for i, o := range send(t, target, sdk.OpUpsert, items) {
+				if o.Status != sdk.Accepted || o.RemoteID == "" {
+					t.Fatalf("%s: %+v", items[i].Object.Identity, o)
+				}
+				items[i].RemoteID = o.RemoteID
+			}
+			checkListed(t, target, items)
+			for i := range items {
+				items[i].Expires = items[i].Expires.Add(time.Hour)
+			}
+			for i, o := range send(t, target, sdk.OpUpdate, items) {
+				if o.Status != sdk.Accepted || o.RemoteID != items[i].RemoteID {
+					t.Errorf("update: %+v", o)
+				}
+			}
+			checkListed(t, target, items)
+			for i, o := range send(t, target, sdk.OpDelete, items) {
+				if o.Status != sdk.Accepted || o.RemoteID != items[i].RemoteID {
+					t.Errorf("delete: %+v", o)
+				}
+			}
+			for _, o := range send(t, target, sdk.OpDelete, items[:1]) {
+				if o.Status != sdk.Accepted {
+					t.Errorf("a second delete: %+v", o)
+				}
+			}
+			set(t, sb, "graph_empty_list", "404")
+			if rows := list(t, target); len(rows) != 0 {
+				t.Errorf("%d rows left", len(rows))
+			}
+		})
+	}
+}
+
+func checkListed(t *testing.T, target sdk.Target, items []sdk.SendItem) {
+	t.Helper()
+	rows := list(t, target)
+	if len(rows) != len(items) {
+		t.Errorf("%d rows of %d", len(rows), len(items))
+	}
+	for _, item := range items {
+		r := rows[item.Object.Identity]
+		if r.ID != item.RemoteID || r.Mark != "soc-1" || r.Hash != item.Object.Hash || r.Slot != item.Object.Slot ||
+			r.App != sandbox.DemoApp || !r.Expires.Equal(item.Expires.Truncate(time.Second)) {
+			t.Errorf("%s: sent as %s, listed %+v", item.Object.Identity, item.RemoteID, r)
+		}
+	}
+}
+
+// TestD11_DeleteByExternalID: an object whose id a lost answer hid is deleted by the
+// id that is ours.
+func TestD11_DeleteByExternalID(t *testing.T) {
+	t.Parallel()
+	_, target, _ := open(t, nil)
+	items := sendItems(t, target, atBoth)
+	send(t, target, sdk.OpUpsert, items)
+	for _, o := range send(t, target, sdk.OpDelete, items) {
+		if o.Status != sdk.Accepted {
+			t.Errorf("%+v", o)
+		}
+	}
+	if rows := list(t, target); len(rows) != 0 {
+		t.Errorf("%d rows left", len(rows))
+	}
+}
+
+// TestPages: more rows than a page, others' products and apps among them.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	sb, target, _ := open(t, nil)
+	var rows []map[string]any
+	for i := range 2500 {
+		rows = append(rows, map[string]any{
+			"targetProduct": []string{api.Sentinel, api.Defender}[i%2], "action": "alert", "description": "x", "threatType": "WatchList", "tlpLevel": "amber",
+			"domainName": fmt.Sprintf("h%d.example", i), "expirationDateTime": time.Now().Add(time.Hour).Format(time.RFC3339),
+		})
+	}
+	for _, app := range []string{sandbox.DemoApp, ""} {
+		if _, err := sb.SeedTi(sandbox.DemoTenant, app, rows); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := list(t, target)
+	if len(got) != 1250 {
+		t.Errorf("%d rows", len(got))
+	}
+	for _, r := range got {
+		if r.Mark != "" {
+			t.Fatalf("a mark on %+v", r)
+		}
+	}
+}
+
+// TestPartialAnswers: 206 is read item by item, at Defender with its own words.
+func TestPartialAnswers(t *testing.T) {
+	t.Parallel()
+	sb, target, _ := open(t, func(c *Config) { c.Product = api.Defender })
+	set(t, sb, "capacity", "2")
+	if _, err := sb.AddFault(sandbox.Rule{Op: "ti-submit", Action: sandbox.Action{Refuse: []sandbox.Refusal{{Value: "bad.example", Reason: "we do not like it"}}}}); err != nil {
+		t.Fatal(err)
+	}
+	items := sendItems(t, target, atBoth)
+	got := map[sdk.Status]int{}
+	for i, o := range send(t, target, sdk.OpUpsert, items) {
+		got[o.Status]++
+		if o.Status == sdk.Rejected && (items[i].Object.Indicator.Value != "bad.example" || !strings.Contains(o.Reason, "do not like") || o.RemoteID != "") {
+			t.Errorf("%s: %+v", items[i].Object.Identity, o)
+		}
+	}
+	if got[sdk.Accepted] != 2 || got[sdk.Rejected] != 1 || got[sdk.Full] != len(items)-3 {
+		t.Errorf("%v of %d", got, len(items))
+	}
+}
+
+// TestD13_UnknownErrorIsDivisible: Graph's silence on a large batch is a refusal of
+// the batch, which delivery halves; fewer pass.
+func TestD13_UnknownErrorIsDivisible(t *testing.T) {
+	t.Parallel()
+	sb, target, log := open(t, nil)
+	set(t, sb, "graph_batch_limit", "5")
+	items := sendItems(t, target, atBoth)
+	body, err := target.Encode(sdk.OpUpsert, items)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := target.Send(t.Context(), sdk.OpUpsert, body); sdk.FailureOf(err) != sdk.Refused {
+		t.Errorf("%s: %v", sdk.FailureOf(err), err)
+	}
+	for _, o := range send(t, target, sdk.OpUpsert, items[:5]) {
+		if o.Status != sdk.Accepted {
+			t.Errorf("%+v", o)
+		}
+	}
+	if text := log.String(); strings.Contains(text, sandbox.DemoSecret) || strings.Contains(text, "eyJ") {
+		t.Error("a secret or token shows in the log")
+	}
+}
+
+// TestFailures: the classes of failure and the words for each.
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	sb, target, _ := open(t, nil)
+	body, err := target.Encode(sdk.OpUpsert, sendItems(t, target, map[indicator.Kind]string{indicator.Domain: "bad.example"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		action sandbox.Action
+		want   sdk.Failure
+	}{
+		{sandbox.Action{Reset: true, When: "after"}, sdk.InDoubt}, {sandbox.Action{Truncate: 10}, sdk.InDoubt},
+		{sandbox.Action{Status: 503}, sdk.Unavailable}, {sandbox.Action{Status: 429, RetryAfter: "2.128"}, sdk.Throttled},
+		{sandbox.Action{Status: 400}, sdk.Refused}, {sandbox.Action{Status: 403}, sdk.Forbidden},
+	} {
+		sb.ClearFaults()
+		if _, err := sb.AddFault(sandbox.Rule{Op: "ti-submit", Count: 1, Action: test.action}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := target.Send(t.Context(), sdk.OpUpsert, body)
+		if sdk.FailureOf(err) != test.want {
+			t.Errorf("%+v: got %s: %v", test.action, sdk.FailureOf(err), err)
+		}
+		if test.want == sdk.Forbidden && !strings.Contains(err.Error(), "ThreatIndicators.ReadWrite.OwnedBy") {
+			t.Errorf("%v does not name the role", err)
+		}
+	}
+	sb.ClearFaults()
+	set(t, sb, "graph_ti_indicators", "removed")
+	if _, err := target.Send(t.Context(), sdk.OpUpsert, body); sdk.FailureOf(err) != sdk.Permanent || !strings.Contains(err.Error(), "class sentinel or defender") {
+		t.Errorf("after the removal: %v", err)
+	}
+}
+
+// TestInfo: what is declared, for each product.
+func TestInfo(t *testing.T) {
+	t.Parallel()
+	_, target, _ := open(t, nil)
+	_, defender, _ := open(t, func(c *Config) { c.Product, c.Reserve, c.Action = api.Defender, 500, "block" })
+	s, d := target.Info(), defender.Info()
+	if s.Capacity != 0 || s.Blocks || s.Ops[sdk.OpUpsert].Batch != 100 || s.Ops[sdk.OpUpsert].Idempotent || !s.Ops[sdk.OpUpdate].Idempotent || s.Ops[sdk.OpUpdate].Batch != 100 {
+		t.Errorf("%+v", s)
+	}
+	if d.Capacity != 15_000 || d.Reserve != 500 || !d.Blocks || d.Quota != "defender/"+sandbox.DemoTenant || d.Domain == s.Domain || d.Ops[sdk.OpUpdate].Batch != 1 || d.Ops[sdk.OpDelete].Batch != 1 {
+		t.Errorf("%+v", d)
+	}
+	if !strings.Contains(s.Deprecated, "2024-04-10") || !strings.Contains(s.Deprecated, "class sentinel") {
+		t.Error(s.Deprecated)
+	}
+}

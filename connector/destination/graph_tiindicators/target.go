@@ -1,0 +1,162 @@
+package graphti
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/remeld/remeld/connector/mapping"
+	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/internal/httpx"
+	"github.com/remeld/remeld/sdk"
+
+	"github.com/remeld/remeld/internal/microsoft/entra"
+	api "github.com/remeld/remeld/internal/microsoft/graph"
+)
+
+// readLag is how long a write may be missing from a listing.
+const readLag = time.Minute
+
+// maxAnswer caps one answer; a full page of a listing is about 2 MB.
+const maxAnswer = 64 << 20
+
+// unpaced is a rate a host is never asked at.
+const unpaced = 1000
+
+// deprecated: Microsoft Graph, tiIndicator, and the SDK's deprecation marks.
+const deprecated = "Microsoft deprecated tiIndicators on 2024-04-10 and removes them by April 2026; use class sentinel or class defender"
+
+type target struct {
+	config Config
+	rules  mapping.Rules
+	say    mapping.Say
+	conn   *entra.Connection
+	name   string // of the connection
+	client *api.Client
+}
+
+func build(cfg Config, env sdk.Env) (sdk.Target, error) {
+	conn, err := entraOf(env)
+	if err != nil {
+		return nil, err
+	}
+	conn = conn.Rooted(env.BaseDir)
+	client, err := httpx.New(httpx.Options{
+		Clock: env.Clock, Log: env.Log, CAFile: conn.CA, MaxBody: maxAnswer, Retries: -1,
+		// The service's own windows are kept by delivery (SEMANTICS D12).
+		PerSecond: unpaced, UserAgent: "Remeld",
+	})
+	if err != nil {
+		return nil, fmt.Errorf("connection %s: %w", env.Connection.Name, err)
+	}
+	t, err := mapper(cfg)
+	if err != nil {
+		return nil, err
+	}
+	t.conn, t.name = conn, env.Connection.Name
+	t.client = api.New(conn.GraphURL(), conn.GraphScope(), entra.NewTokenSource(*conn, client), client)
+	return t, nil
+}
+
+// mapper is a target as far as it maps and encodes.
+func mapper(cfg Config) (*target, error) {
+	rules, err := mapping.Compile(cfg.Rules)
+	if err != nil {
+		return nil, fmt.Errorf("class graph_tiindicators: %w", err)
+	}
+	tlp, _ := indicator.ParseTLP(cfg.DefaultTLP) // checked by its enum
+	return &target{config: cfg, rules: rules, say: mapping.Say{
+		Product: cfg.Product, Description: cfg.Describe, TLP: tlp, ThreatType: mapping.GraphThreat(cfg.ThreatType, cfg.ThreatType),
+	}}, nil
+}
+
+// Info declares the published limits. An app sees only what it created, so that it is
+// part of the domain; Defender's slots are those of class defender in the tenant.
+func (t *target) Info() sdk.TargetInfo {
+	tenant, app := strings.ToLower(t.conn.TenantID), strings.ToLower(t.conn.ClientID)
+	product := strings.ReplaceAll(strings.ToLower(t.config.Product), " ", "_")
+	domain := "graph/" + tenant + "/" + app + "/" + product
+	call := sdk.Op{Batch: api.MaxBulk, PerMinute: api.PerMinute, RateKey: "graph/" + tenant + "/" + app + "/tiindicators"}
+	one := call
+	page := call
+	page.Batch = api.MaxTop
+	one.Idempotent = true // an id is changed to the same, or is gone
+	info := sdk.TargetInfo{
+		Domain: domain, Quota: domain,
+		Ops:     map[sdk.OpName]sdk.Op{sdk.OpUpsert: call, sdk.OpUpdate: one, sdk.OpDelete: call, sdk.OpList: page},
+		ReadLag: readLag, App: t.conn.ClientID, Blocks: t.config.Action == string(api.Block) || t.rules.Acts(string(api.Block)),
+		MaxTLP: indicator.AmberStrict, Connection: t.name, Expiry: t.config.Expiration.life(), Deprecated: deprecated,
+	}
+	if t.config.Product == api.Defender {
+		// Its page supports no bulk updates and deletes.
+		one.Batch, call.Batch = 1, 1
+		info.Ops[sdk.OpUpdate], info.Ops[sdk.OpDelete] = one, call
+		info.Quota, info.Capacity, info.Reserve = "defender/"+tenant, t.config.Capacity, t.config.Reserve
+	}
+	return info
+}
+
+// List pages through the app's indicators and keeps those of the product: the
+// service's filter was seen not to work on it.
+func (t *target) List(ctx context.Context, gate sdk.Gate, fn func(sdk.Remote) error) (sdk.Listing, error) {
+	listing := sdk.Listing{OwnOnly: true}
+	seen := map[string]bool{}
+	for next := ""; ; {
+		if err := gate(ctx, sdk.OpList); err != nil {
+			return listing, err
+		}
+		page, after, served, err := t.client.List(ctx, next)
+		if err != nil {
+			return listing, err
+		}
+		listing.ServerTime = served
+		for i := range page {
+			if seen[page[i].ID] {
+				return listing, &sdk.Error{Failure: sdk.Unavailable, Message: "the app's indicators changed while they were listed (id " + page[i].ID + " came twice); they will be listed again"}
+			}
+			seen[page[i].ID] = true
+			if page[i].TargetProduct != t.config.Product {
+				continue
+			}
+			listing.Count++
+			if err := fn(t.remote(&page[i])); err != nil {
+				return listing, err
+			}
+		}
+		if after == "" || after == next {
+			return listing, nil
+		}
+		next = after
+	}
+}
+
+func (t *target) remote(item *api.Item) sdk.Remote {
+	i := &item.Indicator
+	mark, fixed := markOf(i.ExternalID)
+	if mark == "" || i.TargetProduct == api.Defender { // the action that is in force tells
+		fixed = fixedOf(i)
+	}
+	slot := slotOf(i)
+	_, value := observable(i)
+	expires, _ := time.Parse(time.RFC3339Nano, i.ExpirationDateTime) // absent = never expires
+	return sdk.Remote{
+		ID: i.ID, Identity: slot + "|" + fixed, Slot: slot, Action: string(i.Action), Value: value, Mark: mark,
+		// Nothing of another app is ever listed.
+		App: t.conn.ClientID, Expires: expires, Hash: hashOf(i), Raw: item.Raw,
+	}
+}
+
+var errConnection = errors.New("class graph_tiindicators needs a connection of type entra under to")
+
+func entraOf(env sdk.Env) (*entra.Connection, error) {
+	if env.Connection == nil {
+		return nil, errConnection
+	}
+	conn, ok := env.Connection.Config.(*entra.Connection)
+	if !ok {
+		return nil, errConnection
+	}
+	return conn, nil
+}
