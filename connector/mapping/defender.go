@@ -64,7 +64,7 @@ var Defender = Table[defender.Indicator]{
 			Property: "description", From: "description, sources, tlp, threat_type, kill_chain, tags, confidence",
 			How: "in one line of up to 1,000 characters with the confidence behind it, or the config's template",
 			Guide: []Field{
-				{2, "Confidence Rating", "confidence"}, {2, "Indicator type, Owner, Owner ID", "Description"},
+				{2, "Confidence Rating", "confidence"}, {2, "Indicator type Owner Owner ID", "Description"},
 				{2, `Attribute: "Phase of Intrusion"`, "killChain"}, {2, "Tags", "tags"}, {2, "Security Label", "tlpLevel"},
 			},
 			Set: setDefenderText,

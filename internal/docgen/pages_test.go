@@ -26,6 +26,8 @@ func TestPages(t *testing.T) {
 		"docs/configuration.md": docgen.Configuration(),
 		"docs/delivery.md":      docgen.Reasons(),
 		"docs/cli.md":           docgen.CLI(cli.Root()),
+		"docs/sentinel.md":      docgen.Mapping("sentinel"),
+		"docs/graph.md":         docgen.Mapping("graph_tiindicators"),
 	} {
 		checkPage(t, page, blocks)
 	}

@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/remeld/remeld/connector/mapping"
+)
+
+func (c *cli) explainCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "explain", Short: "Say how the program does what it does",
+		Args: cobra.NoArgs,
+	}
+	cmd.AddCommand(c.explainMappingCommand())
+	return cmd
+}
+
+func (c *cli) explainMappingCommand() *cobra.Command {
+	var classes []string
+	for _, v := range mapping.Views() {
+		classes = append(classes, v.Class)
+	}
+	return &cobra.Command{
+		Use: "mapping CLASS", Short: "Show which attribute becomes which property at a tenant",
+		Long: `Shows the table from which a class of destinations fills its remote objects: each
+property, what it is made of and how. For classes that ThreatConnect's job apps fed
+before, also where each field of their guide ends.`,
+		Example:   "  remeld explain mapping defender\n  remeld explain mapping graph_tiindicators --json",
+		Args:      cobra.ExactArgs(1),
+		ValidArgs: classes,
+		RunE: func(_ *cobra.Command, args []string) error {
+			v, ok := mapping.Of(args[0])
+			if !ok {
+				return fmt.Errorf("class %q has no mapping: these have one: %s", args[0], strings.Join(classes, ", "))
+			}
+			return c.show(v, func(w io.Writer) { printMapping(w, v) })
+		},
+	}
+}
+
+func printMapping(w io.Writer, v mapping.View) {
+	fmt.Fprintf(w, "%s: %s\n\n", v.Class, v.Object)
+	table(w, "PROPERTY,FROM,HOW", func(row func(...any)) {
+		for _, l := range v.Lines {
+			row(dash(l.Property), dash(l.From), l.How)
+		}
+	})
+	if v.Guide == "" {
+		return
+	}
+	fmt.Fprintf(w, "\nThe tables of ThreatConnect's guide %s\n\n", v.Guide)
+	table(w, "TABLE,THREATCONNECT FIELD,GRAPH FIELD,FROM,PROPERTY", func(row func(...any)) {
+		for _, f := range v.Fields {
+			row(f.Table, f.ThreatConnect, dash(f.Graph), f.From, dash(f.Property))
+		}
+	})
+}
+
+func dash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
