@@ -284,6 +284,8 @@ type DriftArgs struct {
 type DriftView struct {
 	Rows     []deliver.Drifted `json:"rows"`
 	Restored int               `json:"restored"` // marked to be put back with the next apply
+	// Unlisted says, by domain, why nothing can be known of a tenant.
+	Unlisted map[string]string `json:"unlisted,omitempty"`
 }
 
 // Drift lists rows changed by hand (SEMANTICS D18).
@@ -291,6 +293,9 @@ func (a *App) Drift(ctx context.Context, args DriftArgs) (DriftView, error) {
 	v := DriftView{Rows: []deliver.Drifted{}}
 	name, err := a.destination(args.Destination)
 	if err != nil {
+		return v, err
+	}
+	if v.Unlisted, err = a.deliver.Unlisted(name); err != nil {
 		return v, err
 	}
 	rows, err := a.deliver.Drift(ctx, name)

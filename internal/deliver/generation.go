@@ -31,10 +31,10 @@ func (a *applier) generations(ctx context.Context, b *batch) error {
 		if known && past.Next() > r.Generation {
 			r.Generation, r.Made = past.Next(), time.Time{}
 		}
-		if r.Made.IsZero() {
-			r.Made = now
-		}
 		r.Modified = latest(now, after(r.Modified), after(past.Modified))
+		if r.Made.IsZero() {
+			r.Made = r.Modified
+		}
 	}
 	return nil
 }

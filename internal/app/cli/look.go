@@ -182,6 +182,9 @@ left as they are (frozen) unless --restore marks them to be put back with the ne
 						row(d.Identity, d.What, d.RemoteID)
 					}
 				})
+				for domain, why := range v.Unlisted {
+					fmt.Fprintf(w, "%s: what was changed by hand cannot be known: it cannot be listed (%s)\n", domain, why)
+				}
 				if v.Restored > 0 {
 					fmt.Fprintf(w, "%s rows are put back with the next apply\n", count(v.Restored))
 				}

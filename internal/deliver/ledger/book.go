@@ -168,6 +168,9 @@ func (b *Book) Bodies(ctx context.Context, identities []string, fn func(identity
 func (b *Book) Pasts(ctx context.Context, identities []string) (map[string]Past, error) {
 	out := map[string]Past{}
 	err := b.many(ctx, pastSpace, identities, func(identity string, val []byte) error {
+		if val == nil {
+			return nil
+		}
 		p, err := decodePast(val)
 		out[identity] = p
 		return err
