@@ -72,6 +72,9 @@ type applier struct {
 	// full: a capacity answer ended creations in this apply.
 	full bool
 	off  map[string]error // domains that take no more calls in this apply
+	// inverses are those of the apply that is rolled back, by domain and identity.
+	inverses map[string]ledger.Inverse
+	began    time.Time
 }
 
 // The errors that refuse a plan whole.
@@ -103,7 +106,7 @@ func (m *Manager) Apply(ctx context.Context, p *Plan, opts ApplyOptions) (*Resul
 	if err != nil {
 		return nil, err
 	}
-	a := &applier{m: m, g: g, sites: sites, by: map[string]*site{}, judges: map[string][]*judge{}, plan: p, opts: opts, off: map[string]error{},
+	a := &applier{m: m, g: g, sites: sites, by: map[string]*site{}, judges: map[string][]*judge{}, plan: p, opts: opts, off: map[string]error{}, began: m.deps.Clock.Now(),
 		res: &Result{ID: newID("apply", m.deps.Clock.Now()), Plan: p.ID, Counts: map[Action]int{}}}
 	if a.hand, err = m.blocks(ctx); err != nil {
 		return nil, err
@@ -120,6 +123,9 @@ func (m *Manager) acceptable(ctx context.Context, g *group, p *Plan, opts ApplyO
 		if v, ok := p.Config[d.Node]; !ok || v != d.ConfigVersion {
 			return fmt.Errorf("plan %s, node %s: %w", p.ID, d.Node, ErrPlanConfig)
 		}
+	}
+	if p.Undoes != "" && opts.By == "" {
+		return fmt.Errorf("plan %s: a rollback is a person's to apply", p.ID)
 	}
 	first, err := m.first(ctx, g)
 	if err != nil || !first {
@@ -155,6 +161,10 @@ func (a *applier) run(ctx context.Context) error {
 	}
 	items := a.items()
 	a.total = len(items)
+	if err := a.begun(ctx); err != nil {
+		return err
+	}
+	defer a.ended(ctx)
 	for _, step := range a.steps(items) {
 		if err := step(ctx); err != nil {
 			a.res.Left = a.total - a.done
@@ -238,7 +248,7 @@ func (a *applier) notes(ctx context.Context, items []*Item) error {
 			n++
 			a.res.Counts[it.Action]++
 			if it.Action == Gone {
-				c.Undo(a.res.ID, it.Identity, r, nil)
+				c.Undo(a.res.ID, it.Identity, r, nil, nil)
 				s.drop(c, r, time.Time{}, r.State == ledger.Missing)
 				continue
 			}

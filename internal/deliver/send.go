@@ -223,11 +223,10 @@ func (a *applier) outcome(ctx context.Context, c *ledger.Change, b *batch, bi *b
 	case sdk.Accepted:
 		a.done++
 		a.res.Counts[it.Action]++
-		c.Undo(a.res.ID, it.Identity, bi.before, bi.old)
 		if b.op == sdk.OpDelete {
-			b.site.drop(c, &bi.after, now, true)
+			b.site.removed(c, a.res.ID, bi, now)
 		} else {
-			c.Put(a.acceptedRow(ctx, b, bi, out, now), bi.object.Body)
+			b.site.wrote(c, a.res.ID, bi, a.acceptedRow(ctx, b, bi, out, now), now)
 		}
 		b.accepted[it.Identity] = true
 		return true

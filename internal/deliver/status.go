@@ -28,6 +28,8 @@ type Status struct {
 	Approved bool           `json:"approved"` // a first plan was approved, or mode is auto
 	NextDue  time.Time      `json:"next_due,omitzero"`
 	Applying bool           `json:"applying,omitempty"`
+	// Pins counts, by the apply that was rolled back, what its rollback holds.
+	Pins map[string]int `json:"pins,omitempty"`
 }
 
 // Status reads every domain's state; it makes no calls and waits for no apply.
@@ -59,6 +61,12 @@ func (s *site) status() Status {
 	}
 	if s.list != nil {
 		st.Listed = s.list.at
+	}
+	if len(s.book.Pins) > 0 {
+		st.Pins = map[string]int{}
+	}
+	for _, p := range s.book.Pins {
+		st.Pins[p.Undone]++
 	}
 	for _, r := range s.book.Rows {
 		st.States[r.State.String()]++
