@@ -30,6 +30,9 @@ func (a *App) Methods() control.Methods {
 	control.Add(m, "held", a.Held)
 	control.Add(m, "drift", a.Drift)
 	control.Add(m, "adopt", a.Adopt)
+	control.Add(m, "applies", a.Applies)
+	control.Add(m, "rollback", a.Rollback)
+	control.Add(m, "release", a.Release)
 	control.Add(m, "why", a.Why)
 	control.Add(m, "query", a.Query)
 	return m
@@ -111,8 +114,12 @@ func (a *App) Plan(ctx context.Context, args PlanArgs) (PlanView, error) {
 			return PlanView{}, err
 		}
 	}
-	items := p.Items[:min(args.Items, len(p.Items))]
-	return PlanView{Plan: p, Items: items, More: len(p.Items) - len(items), Saved: args.Save}, nil
+	return viewOf(p, args.Items, args.Save), nil
+}
+
+func viewOf(p *deliver.Plan, most int, saved bool) PlanView {
+	items := p.Items[:min(most, len(p.Items))]
+	return PlanView{Plan: p, Items: items, More: len(p.Items) - len(items), Saved: saved}
 }
 
 // destination resolves a name given on the command line: a node that is a target,

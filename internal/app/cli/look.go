@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +39,11 @@ func printStatus(w io.Writer, v app.StatusView) {
 				row(d.Domain, strings.Join(d.Nodes, " "), count(d.Live), budgetText(d.Budget), count(d.Foreign), d.InDoubt, when(d.Listed), destinationState(d))
 			}
 		})
+	}
+	for _, d := range v.Destinations {
+		for _, id := range slices.Sorted(maps.Keys(d.Pins)) {
+			fmt.Fprintf(w, "\nHELD: the rollback of %s holds %s objects at %s\n  remeld rollback --release %s\n", id, count(d.Pins[id]), d.Domain, id)
+		}
 	}
 	for _, s := range v.Stops {
 		fmt.Fprintf(w, "\nSTOPPED: %s\n  remeld approve %s --reason TEXT --until TIME\n", s.Text, s.ID)
