@@ -33,6 +33,7 @@ func (a *App) Methods() control.Methods {
 	control.Add(m, "applies", a.Applies)
 	control.Add(m, "rollback", a.Rollback)
 	control.Add(m, "release", a.Release)
+	control.Add(m, "mark", a.Mark)
 	control.Add(m, "why", a.Why)
 	control.Add(m, "query", a.Query)
 	return m

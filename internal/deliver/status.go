@@ -199,6 +199,28 @@ func (m *Manager) Orphans(ctx context.Context) (map[string]int, error) {
 	return out, nil
 }
 
+// Recorded counts the rows of every ledger, whether a node is aimed there or not.
+func (m *Manager) Recorded(ctx context.Context) (int, error) {
+	v, err := m.deps.Store.View()
+	if err != nil {
+		return 0, fmt.Errorf("count what the ledgers hold: %w", err)
+	}
+	defer v.Close()
+	domains, err := ledger.Domains(ctx, v)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, d := range domains {
+		b, err := ledger.Read(ctx, m.deps.Store, store.Fence{}, d, m.deps.Clock.Now())
+		if err != nil {
+			return 0, err
+		}
+		n += len(b.Rows) + len(b.Open)
+	}
+	return n, nil
+}
+
 // CheckDuplicates tells whether two nodes make identical objects at one tenant: a
 // configuration error (SEMANTICS D8). It maps one sample of each kind.
 func CheckDuplicates(dests []Destination) []error {
