@@ -355,20 +355,33 @@ func (a *applier) send(ctx context.Context, op sdk.OpName, items []*Item) error 
 // sendChunk checks every item once more, sends what is left and returns the
 // identities the service accepted.
 func (a *applier) sendChunk(ctx context.Context, c *chunk) (accepted map[string]bool, err error) {
-	accepted = map[string]bool{}
+	b, err := a.ready(ctx, c)
+	if err != nil || b == nil {
+		return nil, err
+	}
+	if err = a.deliver(ctx, b); err != nil {
+		err = a.shut(ctx, c.site, err)
+	}
+	a.progress()
+	return b.accepted, err
+}
+
+// ready checks every item of a chunk once more and makes a batch of what is left; nil
+// is nothing.
+func (a *applier) ready(ctx context.Context, c *chunk) (*batch, error) {
 	if _, off := a.off[c.site.domain]; off {
-		return accepted, nil
+		return nil, nil
 	}
 	if err := a.fresh(ctx, c); err != nil {
-		return accepted, a.shut(ctx, c.site, err)
+		return nil, a.shut(ctx, c.site, err)
 	}
-	b := &batch{site: c.site, target: c.target, op: c.op, accepted: accepted}
+	b := &batch{site: c.site, target: c.target, op: c.op, accepted: map[string]bool{}}
 	room := slots{a.room(false), a.room(true)}
 	for _, it := range c.items {
 		bi, why, err := a.check(ctx, c, it)
 		switch {
 		case err != nil:
-			return accepted, err
+			return nil, err
 		case why != "":
 			a.skip(it, why)
 			a.done++
@@ -379,17 +392,9 @@ func (a *applier) sendChunk(ctx context.Context, c *chunk) (accepted map[string]
 		}
 	}
 	if len(b.items) == 0 {
-		return accepted, nil
+		return nil, nil
 	}
-	if err := errors.Join(a.bodies(ctx, b), a.generations(ctx, b)); err != nil {
-		return accepted, err
-	}
-	err = a.deliver(ctx, b)
-	if err != nil {
-		err = a.shut(ctx, c.site, err)
-	}
-	a.progress()
-	return accepted, err
+	return b, errors.Join(a.bodies(ctx, b), a.generations(ctx, b))
 }
 
 // fresh brings the clock and, in an apply longer than a listing's life, the
@@ -398,7 +403,7 @@ func (a *applier) fresh(ctx context.Context, c *chunk) error {
 	if err := a.follow(ctx); err != nil {
 		return err
 	}
-	a.m.refresh(c.site)
+	a.m.tick(c.site)
 	for _, d := range c.site.dests {
 		for _, j := range a.judges[d.Node] {
 			if j.domain == c.site.domain {

@@ -54,7 +54,7 @@ func (m *Manager) repeat(ctx context.Context, s *site, in *ledger.Intent) (done 
 	if err := a.bodies(ctx, b); err != nil {
 		return false, err
 	}
-	err = a.make(ctx, b, in)
+	err = a.make(ctx, b, in, nil)
 	switch failure := sdk.FailureOf(err); {
 	case err == nil:
 		return true, nil
