@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -55,6 +56,7 @@ type App struct {
 	engine     *engine.Engine
 	deliver    *deliver.Manager
 	web        *web.Server
+	running    atomic.Bool // Run works
 
 	commits sync.Mutex // one commit at a time
 	handing sync.Mutex // delivery is handed one state after the other
@@ -131,6 +133,8 @@ func (a *App) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.running.Store(true)
+	defer a.running.Store(false)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return control.Serve(ctx, socket, a.Methods()) })
 	g.Go(func() error { return a.engine.Run(ctx) })

@@ -30,6 +30,10 @@ func (a *App) Methods() control.Methods {
 	control.Add(m, "held", a.Held)
 	control.Add(m, "drift", a.Drift)
 	control.Add(m, "adopt", a.Adopt)
+	control.Add(m, "applies", a.Applies)
+	control.Add(m, "rollback", a.Rollback)
+	control.Add(m, "release", a.Release)
+	control.Add(m, "mark", a.Mark)
 	control.Add(m, "why", a.Why)
 	control.Add(m, "query", a.Query)
 	return m
@@ -111,8 +115,12 @@ func (a *App) Plan(ctx context.Context, args PlanArgs) (PlanView, error) {
 			return PlanView{}, err
 		}
 	}
-	items := p.Items[:min(args.Items, len(p.Items))]
-	return PlanView{Plan: p, Items: items, More: len(p.Items) - len(items), Saved: args.Save}, nil
+	return viewOf(p, args.Items, args.Save), nil
+}
+
+func viewOf(p *deliver.Plan, most int, saved bool) PlanView {
+	items := p.Items[:min(most, len(p.Items))]
+	return PlanView{Plan: p, Items: items, More: len(p.Items) - len(items), Saved: saved}
 }
 
 // destination resolves a name given on the command line: a node that is a target,
@@ -284,6 +292,8 @@ type DriftArgs struct {
 type DriftView struct {
 	Rows     []deliver.Drifted `json:"rows"`
 	Restored int               `json:"restored"` // marked to be put back with the next apply
+	// Unlisted says, by domain, why nothing can be known of a tenant.
+	Unlisted map[string]string `json:"unlisted,omitempty"`
 }
 
 // Drift lists rows changed by hand (SEMANTICS D18).
@@ -291,6 +301,9 @@ func (a *App) Drift(ctx context.Context, args DriftArgs) (DriftView, error) {
 	v := DriftView{Rows: []deliver.Drifted{}}
 	name, err := a.destination(args.Destination)
 	if err != nil {
+		return v, err
+	}
+	if v.Unlisted, err = a.deliver.Unlisted(name); err != nil {
 		return v, err
 	}
 	rows, err := a.deliver.Drift(ctx, name)

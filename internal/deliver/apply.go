@@ -72,6 +72,9 @@ type applier struct {
 	// full: a capacity answer ended creations in this apply.
 	full bool
 	off  map[string]error // domains that take no more calls in this apply
+	// inverses are those of the apply that is rolled back, by domain and identity.
+	inverses map[string]ledger.Inverse
+	began    time.Time
 }
 
 // The errors that refuse a plan whole.
@@ -103,7 +106,7 @@ func (m *Manager) Apply(ctx context.Context, p *Plan, opts ApplyOptions) (*Resul
 	if err != nil {
 		return nil, err
 	}
-	a := &applier{m: m, g: g, sites: sites, by: map[string]*site{}, judges: map[string][]*judge{}, plan: p, opts: opts, off: map[string]error{},
+	a := &applier{m: m, g: g, sites: sites, by: map[string]*site{}, judges: map[string][]*judge{}, plan: p, opts: opts, off: map[string]error{}, began: m.deps.Clock.Now(),
 		res: &Result{ID: newID("apply", m.deps.Clock.Now()), Plan: p.ID, Counts: map[Action]int{}}}
 	if a.hand, err = m.blocks(ctx); err != nil {
 		return nil, err
@@ -120,6 +123,9 @@ func (m *Manager) acceptable(ctx context.Context, g *group, p *Plan, opts ApplyO
 		if v, ok := p.Config[d.Node]; !ok || v != d.ConfigVersion {
 			return fmt.Errorf("plan %s, node %s: %w", p.ID, d.Node, ErrPlanConfig)
 		}
+	}
+	if p.Undoes != "" && opts.By == "" {
+		return fmt.Errorf("plan %s: a rollback is a person's to apply", p.ID)
 	}
 	first, err := m.first(ctx, g)
 	if err != nil || !first {
@@ -155,6 +161,10 @@ func (a *applier) run(ctx context.Context) error {
 	}
 	items := a.items()
 	a.total = len(items)
+	if err := a.begun(ctx); err != nil {
+		return err
+	}
+	defer a.ended(ctx)
 	for _, step := range a.steps(items) {
 		if err := step(ctx); err != nil {
 			a.res.Left = a.total - a.done
@@ -238,7 +248,7 @@ func (a *applier) notes(ctx context.Context, items []*Item) error {
 			n++
 			a.res.Counts[it.Action]++
 			if it.Action == Gone {
-				c.Undo(a.res.ID, it.Identity, r, nil)
+				c.Undo(a.res.ID, it.Identity, r, nil, nil)
 				s.drop(c, r, time.Time{}, r.State == ledger.Missing)
 				continue
 			}
@@ -345,20 +355,33 @@ func (a *applier) send(ctx context.Context, op sdk.OpName, items []*Item) error 
 // sendChunk checks every item once more, sends what is left and returns the
 // identities the service accepted.
 func (a *applier) sendChunk(ctx context.Context, c *chunk) (accepted map[string]bool, err error) {
-	accepted = map[string]bool{}
+	b, err := a.ready(ctx, c)
+	if err != nil || b == nil {
+		return nil, err
+	}
+	if err = a.deliver(ctx, b); err != nil {
+		err = a.shut(ctx, c.site, err)
+	}
+	a.progress()
+	return b.accepted, err
+}
+
+// ready checks every item of a chunk once more and makes a batch of what is left; nil
+// is nothing.
+func (a *applier) ready(ctx context.Context, c *chunk) (*batch, error) {
 	if _, off := a.off[c.site.domain]; off {
-		return accepted, nil
+		return nil, nil
 	}
 	if err := a.fresh(ctx, c); err != nil {
-		return accepted, a.shut(ctx, c.site, err)
+		return nil, a.shut(ctx, c.site, err)
 	}
-	b := &batch{site: c.site, target: c.target, op: c.op, accepted: accepted}
+	b := &batch{site: c.site, target: c.target, op: c.op, accepted: map[string]bool{}}
 	room := slots{a.room(false), a.room(true)}
 	for _, it := range c.items {
 		bi, why, err := a.check(ctx, c, it)
 		switch {
 		case err != nil:
-			return accepted, err
+			return nil, err
 		case why != "":
 			a.skip(it, why)
 			a.done++
@@ -369,17 +392,9 @@ func (a *applier) sendChunk(ctx context.Context, c *chunk) (accepted map[string]
 		}
 	}
 	if len(b.items) == 0 {
-		return accepted, nil
+		return nil, nil
 	}
-	if err := errors.Join(a.bodies(ctx, b), a.generations(ctx, b)); err != nil {
-		return accepted, err
-	}
-	err = a.deliver(ctx, b)
-	if err != nil {
-		err = a.shut(ctx, c.site, err)
-	}
-	a.progress()
-	return accepted, err
+	return b, errors.Join(a.bodies(ctx, b), a.generations(ctx, b))
 }
 
 // fresh brings the clock and, in an apply longer than a listing's life, the
@@ -388,7 +403,7 @@ func (a *applier) fresh(ctx context.Context, c *chunk) error {
 	if err := a.follow(ctx); err != nil {
 		return err
 	}
-	a.m.refresh(c.site)
+	a.m.tick(c.site)
 	for _, d := range c.site.dests {
 		for _, j := range a.judges[d.Node] {
 			if j.domain == c.site.domain {

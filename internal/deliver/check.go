@@ -39,8 +39,10 @@ func (a *applier) check(ctx context.Context, c *chunk, it *Item) (bi *batchItem,
 	switch {
 	case base != it.Base:
 		return nil, "the ledger row changed since the plan was made", nil
-	case c.site.book.InDoubt()[it.Identity]:
+	case c.site.doubt[it.Identity]:
 		return nil, "a call about it is in doubt", nil
+	case it.Undoes != "":
+		return a.checkUndo(ctx, c, bi)
 	case c.op == sdk.OpDelete:
 		return a.checkDelete(ctx, c, bi)
 	case it.Held:

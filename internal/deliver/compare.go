@@ -75,6 +75,8 @@ func (p *planner) wantedItems(s *site, w *want) []*Item {
 		return p.freeze(s, w, reason.Later)
 	case r.State == ledger.Rejected && r.BodyHash == bodyHash(w.object):
 		return p.freeze(s, w, reason.Rejected)
+	case s.pinned(r) && forbidden(p.judges, s.domain, r) == "":
+		return p.freeze(s, w, reason.Pinned)
 	case s.lapsed(r):
 		if p.dests[w.node].RenewOnChange && !changed(r, w.object) {
 			return nil
@@ -198,6 +200,13 @@ func (p *planner) unwanted(ctx context.Context, s *site, r *ledger.Row) (*Item, 
 		return freeze(reason.ForeignTouched)
 	case r.State == ledger.Edited && !code.Protective():
 		return freeze(reason.ChangedByHand)
+	case s.pinned(r):
+		if it.Reason = forbidden(p.judges, s.domain, r); it.Reason == "" && code != reason.AllowListed {
+			return freeze(reason.Pinned)
+		} else if it.Reason == "" {
+			it.Reason = code
+		}
+		return it, nil
 	case code == reason.Rejected: // of the object that should take its place
 		return freeze(reason.ReplacementStuck)
 	case code.Class() == reason.Frozen:

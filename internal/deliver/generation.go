@@ -31,10 +31,10 @@ func (a *applier) generations(ctx context.Context, b *batch) error {
 		if known && past.Next() > r.Generation {
 			r.Generation, r.Made = past.Next(), time.Time{}
 		}
-		if r.Made.IsZero() {
-			r.Made = now
-		}
 		r.Modified = latest(now, after(r.Modified), after(past.Modified))
+		if r.Made.IsZero() {
+			r.Made = r.Modified
+		}
 	}
 	return nil
 }
@@ -65,7 +65,26 @@ func (s *site) drop(c *ledger.Change, r *ledger.Row, at time.Time, withdrawn boo
 	if s.info.Retires {
 		c.Remember(r.Identity, ledger.Past{Generation: r.Generation, Modified: r.Modified, Withdrawn: withdrawn})
 	}
+	c.Unpin(r.Identity)
 	c.Drop(r.Identity, at)
+}
+
+// removed settles a withdrawal that was done.
+func (s *site) removed(c *ledger.Change, apply string, bi *batchItem, now time.Time) {
+	c.Undo(apply, bi.it.Identity, bi.before, bi.old, nil)
+	s.drop(c, &bi.after, now, true)
+	if bi.it.Undoes != "" {
+		c.Pin(bi.it.Identity, ledger.Pin{Undone: bi.it.Undoes, By: apply, At: now, Absent: true})
+	}
+}
+
+// wrote settles a write that was done.
+func (s *site) wrote(c *ledger.Change, apply string, bi *batchItem, row ledger.Row, now time.Time) {
+	c.Undo(apply, bi.it.Identity, bi.before, bi.old, &row)
+	c.Put(row, bi.object.Body)
+	if bi.it.Undoes != "" {
+		c.Pin(bi.it.Identity, ledger.Pin{Undone: bi.it.Undoes, By: apply, At: now})
+	}
 }
 
 // learn remembers what a listing shows of our withdrawn objects that the ledger does

@@ -64,15 +64,20 @@ func frozenItems(p *Plan, out func(Held) error) error {
 		if it.Action != Frozen && it.Action != Adopt {
 			continue
 		}
-		h := Held{Domain: it.Domain, Reason: it.Reason, Detail: it.Identity, Sources: it.Sources()}
-		if len(it.Wants) > 0 {
-			h.Node, h.Indicator = it.Wants[0].Node, it.Wants[0].Indicator
-		}
-		if err := out(h); err != nil {
+		if err := out(it.held(it.Reason, it.Identity)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// held is the item as something that is not sent.
+func (it *Item) held(code reason.Code, detail string) Held {
+	h := Held{Domain: it.Domain, Reason: code, Detail: detail, Sources: it.Sources()}
+	if len(it.Wants) > 0 {
+		h.Node, h.Indicator = it.Wants[0].Node, it.Wants[0].Indicator
+	}
+	return h
 }
 
 // verdict is the outcome for one record after choose: "" where it got its slot.

@@ -55,6 +55,8 @@ type Item struct {
 
 	// Lifted names the list whose shrinking uncovered it (SEMANTICS E10).
 	Lifted string `json:"lifted,omitempty"`
+	// Undoes is the apply whose write of the object is undone.
+	Undoes string `json:"undoes,omitempty"`
 	// Held marks the renewal of a row that is otherwise frozen, with the body it has.
 	Held bool `json:"held,omitempty"`
 
@@ -130,6 +132,10 @@ type Plan struct {
 	Stops    []StopReport              `json:"stops,omitempty"`
 	// Notes say what the plan had to do without: a listing, an answer.
 	Notes []string `json:"notes,omitempty"`
+	// Undoes is the apply that this plan rolls back (SEMANTICS D17); Conflicts are its
+	// objects that changed since, which stay as they are.
+	Undoes    string `json:"undoes,omitempty"`
+	Conflicts []Skip `json:"conflicts,omitempty"`
 	// First: nobody has approved a plan of these nodes yet.
 	First bool `json:"first,omitempty"`
 	// Waiting: the loop saved it for a person; it goes once it cannot be applied.

@@ -174,7 +174,7 @@ func (m *Manager) noteForeign(ctx context.Context, s *site) {
 	for mark, n := range s.seen.otherMarks {
 		m.raise(ctx, condition.Condition{Node: node, Kind: "foreign_mark", ID: mark,
 			Message: fmt.Sprintf("%d rows at %s were made by this app for another store (mark %q); they are left alone", n, s.domain, mark),
-			Help:    "give each store an app registration of its own, or stop the other one and adopt its rows"})
+			Help:    "give each store an app registration of its own; if the other store was lost: remeld mark --restore " + mark + ", then remeld adopt " + node})
 	}
 }
 

@@ -171,8 +171,7 @@ func (a *applier) gone(ctx context.Context, b *batch, items []*batchItem) error 
 		}
 		a.res.Counts[bi.it.Action]++
 		b.accepted[bi.it.Identity] = true
-		c.Undo(a.res.ID, bi.it.Identity, bi.before, bi.old)
-		b.site.drop(c, &bi.after, now, true)
+		b.site.removed(c, a.res.ID, bi, now)
 		did = append(did, bi.it)
 	}
 	if err := a.counted(c, b.site, did); err != nil {

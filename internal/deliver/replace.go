@@ -2,7 +2,6 @@ package deliver
 
 import (
 	"context"
-	"maps"
 
 	"github.com/remeld/remeld/internal/deliver/guard"
 	"github.com/remeld/remeld/internal/deliver/ledger"
@@ -13,6 +12,9 @@ import (
 // room is the number of free slots right now, -1 for no limit. hand asks for an ad
 // hoc block, which may use what is left of the reserve.
 func (a *applier) room(hand bool) int {
+	if limit, _ := budget(a.sites, 0); limit < 0 {
+		return -1 // without looking at a million rows
+	}
 	taken, byhand := 0, 0
 	for _, s := range a.sites {
 		for _, r := range s.book.Rows {
@@ -28,9 +30,6 @@ func (a *applier) room(hand bool) int {
 		}
 	}
 	limit, _ := budget(a.sites, taken)
-	if limit < 0 {
-		return -1
-	}
 	spare := reserveOf(a.sites)
 	room := limit - taken + min(byhand, spare)
 	if hand {
@@ -147,19 +146,6 @@ func (a *applier) halves(ctx context.Context, creates []*Item, remove map[string
 	return len(done), err
 }
 
-// accepted makes the calls for items and returns the identities the service took.
-func (a *applier) accepted(ctx context.Context, op sdk.OpName, items []*Item) (map[string]bool, error) {
-	all := map[string]bool{}
-	for _, c := range a.chunks(op, items) {
-		ok, err := a.sendChunk(ctx, c)
-		if err != nil {
-			return all, err
-		}
-		maps.Copy(all, ok)
-	}
-	return all, nil
-}
-
 // counted adds what was done to the guards' window, in the same commit.
 func (a *applier) counted(c *ledger.Change, s *site, items []*Item) error {
 	done := guard.Counts{}
@@ -172,6 +158,11 @@ func (a *applier) counted(c *ledger.Change, s *site, items []*Item) error {
 	if len(done) == 0 {
 		return nil
 	}
-	s.window.Done(a.m.deps.Clock.Now(), done, s.live())
+	now := a.m.deps.Clock.Now()
+	var live guard.Live
+	if s.window.Opens(now) {
+		live = s.live()
+	}
+	s.window.Done(now, done, live)
 	return writeDoc(c, guardSpace, s.domain, s.window)
 }

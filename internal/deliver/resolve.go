@@ -44,13 +44,17 @@ func (m *Manager) repeat(ctx context.Context, s *site, in *ledger.Intent) (done 
 	a := &applier{m: m, sites: []*site{s}, by: map[string]*site{s.domain: s}, off: map[string]error{},
 		res: &Result{ID: in.Apply, Counts: map[Action]int{}}}
 	b := &batch{site: s, target: target, op: in.Op, accepted: map[string]bool{}}
+	undoes, err := m.undoneBy(ctx, in.Apply)
+	if err != nil {
+		return false, err
+	}
 	for i := range in.Items {
-		b.items = append(b.items, resolvedItem(s, &in.Items[i]))
+		b.items = append(b.items, resolvedItem(s, &in.Items[i], undoes))
 	}
 	if err := a.bodies(ctx, b); err != nil {
 		return false, err
 	}
-	err = a.make(ctx, b, in)
+	err = a.make(ctx, b, in, nil)
 	switch failure := sdk.FailureOf(err); {
 	case err == nil:
 		return true, nil
@@ -125,14 +129,14 @@ func (s *site) targetOf(in *ledger.Intent) sdk.Target {
 	return s.target
 }
 
-func resolvedItem(s *site, it *ledger.Item) *batchItem {
+func resolvedItem(s *site, it *ledger.Item, undoes string) *batchItem {
 	bi := &batchItem{verb: it.Verb, after: it.After}
 	if r := s.book.Rows[it.After.Identity]; r != nil {
 		before := *r
 		bi.before = &before
 	}
 	action := map[ledger.Verb]Action{ledger.Create: Create, ledger.Update: Update, ledger.Renew: Renew, ledger.Delete: Delete}[it.Verb]
-	bi.it = &Item{Domain: s.domain, Action: action, Identity: it.After.Identity, Slot: it.After.Slot, Wants: wantsOf(&it.After), Desired: "resolved"}
+	bi.it = &Item{Domain: s.domain, Action: action, Identity: it.After.Identity, Slot: it.After.Slot, Wants: wantsOf(&it.After), Desired: "resolved", Undoes: undoes}
 	if it.Verb == ledger.Delete {
 		bi.it.Desired = ""
 	}
@@ -220,8 +224,12 @@ type verdict struct {
 func (m *Manager) decide(ctx context.Context, s *site, in *ledger.Intent, fn func(*verdict, *batchItem)) error {
 	a := &applier{m: m, sites: []*site{s}, res: &Result{ID: in.Apply, Counts: map[Action]int{}}}
 	b := &batch{site: s, op: in.Op}
+	undoes, err := m.undoneBy(ctx, in.Apply)
+	if err != nil {
+		return err
+	}
 	for i := range in.Items {
-		b.items = append(b.items, resolvedItem(s, &in.Items[i]))
+		b.items = append(b.items, resolvedItem(s, &in.Items[i], undoes))
 	}
 	if err := a.bodies(ctx, b); err != nil {
 		return err
@@ -238,8 +246,7 @@ func (m *Manager) decide(ctx context.Context, s *site, in *ledger.Intent, fn fun
 }
 
 func (v *verdict) withdrawn(bi *batchItem) {
-	v.c.Undo(v.in.Apply, bi.it.Identity, bi.before, bi.old)
-	v.s.drop(v.c, &bi.after, v.now, true)
+	v.s.removed(v.c, v.in.Apply, bi, v.now)
 	v.did = append(v.did, bi.it)
 }
 
@@ -248,8 +255,7 @@ func (v *verdict) written(bi *batchItem, row ledger.Row) {
 	if row.Created.IsZero() {
 		row.Created = v.last
 	}
-	v.c.Undo(v.in.Apply, bi.it.Identity, bi.before, bi.old)
-	v.c.Put(row, bi.object.Body)
+	v.s.wrote(v.c, v.in.Apply, bi, row, v.now)
 	v.did = append(v.did, bi.it)
 }
 

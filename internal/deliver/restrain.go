@@ -159,8 +159,7 @@ func (p *planner) fit() {
 		}
 		dropped[it] = true
 		over--
-		p.plan.held(Held{Node: it.Wants[0].Node, Domain: it.Domain, Indicator: it.record.Indicator, Reason: reason.Quota,
-			Detail: "frozen rows keep the slots", Sources: it.Sources()})
+		p.plan.held(it.held(reason.Quota, "frozen rows keep the slots"))
 	}
 	p.plan.Items = slices.DeleteFunc(p.plan.Items, func(it *Item) bool { return dropped[it] })
 }
@@ -198,7 +197,7 @@ func (p *planner) renewFrozen() {
 		if !renewable(it.Reason, r) || s.lapsed(r) || r.Expires.IsZero() || s.now.Before(renewalAt(r, s.book.Meta.Offset())) {
 			continue
 		}
-		if !r.FrozenSince.IsZero() && p.now.Sub(r.FrozenSince) > p.set.FrozenRenewal {
+		if it.Reason != reason.Pinned && !r.FrozenSince.IsZero() && p.now.Sub(r.FrozenSince) > p.set.FrozenRenewal {
 			continue
 		}
 		if !r.ValidUntil.IsZero() && !r.ValidUntil.After(r.Expires) {

@@ -263,7 +263,7 @@ func (p *planner) keeps(s *site, r *ledger.Row) bool {
 	if !r.Present() || s.lapsed(r) {
 		return false
 	}
-	return !p.settled || r.State == ledger.Touched || r.State == ledger.Edited || s.doubt[r.Identity]
+	return !p.settled || s.pinned(r) || r.State == ledger.Touched || r.State == ledger.Edited || s.doubt[r.Identity]
 }
 
 // grant maps an entry and takes the slots its objects need, or says why not.
@@ -282,6 +282,10 @@ func (p *planner) grant(e rank.Entry, free int) (code reason.Code, used int) {
 		}
 		if other, taken := p.slots[s.domain][o.Slot]; taken && other != o.Identity {
 			code = reason.Conflict
+			continue
+		}
+		if pin, held := s.book.Pins[o.Identity]; held && pin.Absent && !e.Rank.Hand() {
+			code = reason.RolledBack
 			continue
 		}
 		c, n := p.cost(s, o, d)

@@ -43,7 +43,11 @@ var errLater = errors.New("goes on later")
 // refuses it as a whole. Only what ends the domain's part of the apply is an
 // error.
 func (a *applier) deliver(ctx context.Context, b *batch) error {
-	err := a.attempt(ctx, b)
+	return a.conclude(ctx, b, a.attempt(ctx, b))
+}
+
+// conclude does what follows from how a batch's call ended.
+func (a *applier) conclude(ctx context.Context, b *batch, err error) error {
 	switch {
 	case err == nil:
 		a.strike.success()
@@ -67,31 +71,57 @@ func (a *applier) deliver(ctx context.Context, b *batch) error {
 // help, does so with growing waits: the one retry layer (SEMANTICS D12). What is
 // returned as an error had no effect and its intent is closed, but for errLater.
 func (a *applier) attempt(ctx context.Context, b *batch) error {
+	in, err := a.intent(b)
+	if err != nil {
+		return err
+	}
+	return a.make(ctx, b, in, nil)
+}
+
+// intent is the call of a batch, not stored yet.
+func (a *applier) intent(b *batch) (*ledger.Intent, error) {
 	body, err := b.target.Encode(b.op, b.sendItems(a.m.deps.Owner))
 	if err != nil {
-		return &sdk.Error{Failure: sdk.Refused, Code: "encode", Message: "the objects could not be written as a call", Err: err}
+		return nil, &sdk.Error{Failure: sdk.Refused, Code: "encode", Message: "the objects could not be written as a call", Err: err}
 	}
 	in := &ledger.Intent{Apply: a.res.ID, Op: b.op, Rate: b.target.Info().Ops[b.op].RateKey, Call: body}
 	for _, bi := range b.items {
 		in.Items = append(in.Items, ledger.Item{Verb: bi.verb, After: bi.after, Body: bi.object.Body})
 	}
-	return a.make(ctx, b, in)
+	return in, nil
+}
+
+// answer is how one attempt ended.
+type answer struct {
+	sdk.Answer
+	err error
+}
+
+// call makes one attempt of a stored intent.
+func call(ctx context.Context, b *batch, in *ledger.Intent) answer {
+	ans, err := b.target.Send(ctx, b.op, in.Call)
+	if err == nil && len(ans.Outcomes) != len(in.Items) {
+		err = &sdk.Error{Failure: sdk.InDoubt, Message: fmt.Sprintf("the service answered for %d of %d items", len(ans.Outcomes), len(in.Items))}
+	}
+	return answer{ans, err}
 }
 
 // make makes the call of an intent until it has an outcome or the attempts are
-// used up.
-func (a *applier) make(ctx context.Context, b *batch, in *ledger.Intent) error {
+// used up. first is the answer of an attempt that was made already.
+func (a *applier) make(ctx context.Context, b *batch, in *ledger.Intent, first *answer) error {
 	op := b.target.Info().Ops[b.op]
-	doubt := len(in.Attempts) > 0 // an earlier attempt may have had an effect
+	doubt := len(in.Attempts) > 0 && first == nil // an earlier attempt may have had an effect
 	for n := 1; ; n++ {
-		if err := a.begin(ctx, b, in, op); err != nil {
-			return err
+		if first == nil {
+			if err := a.begin(ctx, b, in, op); err != nil {
+				return err
+			}
+			got := call(ctx, b, in)
+			first = &got
 		}
-		ans, err := b.target.Send(ctx, b.op, in.Call)
+		ans, err := first.Answer, first.err
+		first = nil
 		a.res.Calls++
-		if err == nil && len(ans.Outcomes) != len(in.Items) {
-			err = &sdk.Error{Failure: sdk.InDoubt, Message: fmt.Sprintf("the service answered for %d of %d items", len(ans.Outcomes), len(in.Items))}
-		}
 		if err == nil {
 			return a.settle(ctx, b, in, ans)
 		}
@@ -223,11 +253,10 @@ func (a *applier) outcome(ctx context.Context, c *ledger.Change, b *batch, bi *b
 	case sdk.Accepted:
 		a.done++
 		a.res.Counts[it.Action]++
-		c.Undo(a.res.ID, it.Identity, bi.before, bi.old)
 		if b.op == sdk.OpDelete {
-			b.site.drop(c, &bi.after, now, true)
+			b.site.removed(c, a.res.ID, bi, now)
 		} else {
-			c.Put(a.acceptedRow(ctx, b, bi, out, now), bi.object.Body)
+			b.site.wrote(c, a.res.ID, bi, a.acceptedRow(ctx, b, bi, out, now), now)
 		}
 		b.accepted[it.Identity] = true
 		return true

@@ -18,10 +18,12 @@ type site struct {
 	book   *ledger.Book
 	list   *listing // nil: none young enough
 	seen   view
-	doubt  map[string]bool
-	window *guard.Window
-	limits guard.Limits
-	owner  owner
+	// sighted is the listing that seen is of.
+	sighted *listing
+	doubt   map[string]bool
+	window  *guard.Window
+	limits  guard.Limits
+	owner   owner
 	// now is service time; sure says that it was heard from the service lately.
 	now  time.Time
 	sure bool

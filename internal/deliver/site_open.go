@@ -70,6 +70,13 @@ func (m *Manager) openSite(ctx context.Context, s *site) error {
 
 // refresh recomputes what follows from the clock, the ledger and the listing.
 func (m *Manager) refresh(s *site) {
+	s.sighted = nil
+	m.tick(s)
+}
+
+// tick is refresh while an apply goes on: what a listing shows is looked at again only
+// when there is another one, since our own writes are not in it.
+func (m *Manager) tick(s *site) {
 	now := m.deps.Clock.Now()
 	s.now = now.Add(s.book.Meta.Offset())
 	heard := now.Sub(s.book.Meta.ServedLocal)
@@ -81,7 +88,10 @@ func (m *Manager) refresh(s *site) {
 	if s.list != nil && (now.Sub(s.list.at) > age || now.Before(s.list.at)) {
 		s.list = nil
 	}
-	s.seen = s.list.see(s.book, s.owner, s.now)
+	if s.sighted == nil || s.sighted != s.list {
+		s.seen = s.list.see(s.book, s.owner, s.now)
+		s.sighted = s.list
+	}
 	s.doubt = s.book.InDoubt()
 }
 

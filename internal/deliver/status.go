@@ -28,6 +28,8 @@ type Status struct {
 	Approved bool           `json:"approved"` // a first plan was approved, or mode is auto
 	NextDue  time.Time      `json:"next_due,omitzero"`
 	Applying bool           `json:"applying,omitempty"`
+	// Pins counts, by the apply that was rolled back, what its rollback holds.
+	Pins map[string]int `json:"pins,omitempty"`
 }
 
 // Status reads every domain's state; it makes no calls and waits for no apply.
@@ -59,6 +61,12 @@ func (s *site) status() Status {
 	}
 	if s.list != nil {
 		st.Listed = s.list.at
+	}
+	if len(s.book.Pins) > 0 {
+		st.Pins = map[string]int{}
+	}
+	for _, p := range s.book.Pins {
+		st.Pins[p.Undone]++
 	}
 	for _, r := range s.book.Rows {
 		st.States[r.State.String()]++
@@ -189,6 +197,28 @@ func (m *Manager) Orphans(ctx context.Context) (map[string]int, error) {
 		}
 	}
 	return out, nil
+}
+
+// Recorded counts the rows of every ledger, whether a node is aimed there or not.
+func (m *Manager) Recorded(ctx context.Context) (int, error) {
+	v, err := m.deps.Store.View()
+	if err != nil {
+		return 0, fmt.Errorf("count what the ledgers hold: %w", err)
+	}
+	defer v.Close()
+	domains, err := ledger.Domains(ctx, v)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, d := range domains {
+		b, err := ledger.Read(ctx, m.deps.Store, store.Fence{}, d, m.deps.Clock.Now())
+		if err != nil {
+			return 0, err
+		}
+		n += len(b.Rows) + len(b.Open)
+	}
+	return n, nil
 }
 
 // CheckDuplicates tells whether two nodes make identical objects at one tenant: a

@@ -2,7 +2,6 @@ package deliver
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -46,6 +45,7 @@ type Object struct {
 	RenewsAt  time.Time           `json:"renews_at,omitzero"`
 	Answer    string              `json:"answer,omitempty"` // the service's last refusal
 	InDoubt   bool                `json:"in_doubt,omitempty"`
+	Pinned    string              `json:"pinned,omitempty"` // the apply whose rollback holds it as it is
 }
 
 // insideMost bounds the rows of what a value covers.
@@ -122,6 +122,8 @@ func frozenAs(objects []Object) reason.Code {
 			return reason.ChangedByHand
 		case o.State == ledger.Rejected.String():
 			return reason.Rejected
+		case o.Pinned != "":
+			return reason.Pinned
 		}
 	}
 	return ""
@@ -149,32 +151,10 @@ func (s *site) relate(w *Why, r *ledger.Row, i indicator.Indicator) {
 
 func (s *site) show(r *ledger.Row) Object {
 	o := Object{Identity: r.Identity, Indicator: r.Indicator, Action: r.Action, State: r.State.String(), RemoteID: r.RemoteID, Sources: r.Sources(),
-		Created: r.Created, Sent: r.Sent, Expires: r.Expires, Answer: join(r.Code, r.Reason), InDoubt: s.doubt[r.Identity]}
+		Created: r.Created, Sent: r.Sent, Expires: r.Expires, Answer: join(r.Code, r.Reason), InDoubt: s.doubt[r.Identity],
+		Pinned: s.book.Pins[r.Identity].Undone}
 	if r.State == ledger.Live && !r.Expires.IsZero() {
 		o.RenewsAt = renewalAt(r, s.book.Meta.Offset())
 	}
 	return o
-}
-
-// Inverse is what an object was before an apply wrote it.
-type Inverse struct {
-	Domain   string
-	Identity string
-	Before   *ledger.Row // nil: it did not exist
-	Body     []byte      // as it was last sent
-}
-
-// Inverses returns what would undo an apply, by domain and identity. Restoring is
-// a plan of its own; these are recorded from the first apply on (SEMANTICS D17).
-func (m *Manager) Inverses(ctx context.Context, apply string) ([]Inverse, error) {
-	v, err := m.deps.Store.View()
-	if err != nil {
-		return nil, fmt.Errorf("read the inverses of %s: %w", apply, err)
-	}
-	defer v.Close()
-	var out []Inverse
-	err = ledger.Undos(ctx, v, apply, func(domain, identity string, before *ledger.Row, body []byte) {
-		out = append(out, Inverse{Domain: domain, Identity: identity, Before: before, Body: body})
-	})
-	return out, err
 }

@@ -151,6 +151,28 @@ sent: the next plan shows what becomes of them.`,
 	return cmd
 }
 
+func (c *cli) markCommand() *cobra.Command {
+	var args app.MarkArgs
+	cmd := &cobra.Command{
+		Use: "mark", Short: "Show the owner mark on our rows, or restore that of a lost store",
+		Long: `The owner mark is made once, with the state directory, and written into every row at the
+tenants: a row is ours when it carries it. Keep a copy. When the state directory was lost,
+restore the mark into a new one before remeld run, then take the rows over with
+remeld adopt.`,
+		Example: "  remeld mark\n  remeld mark --restore soc-prod-0123456789abcdef",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var v app.MarkView
+			if err := c.call(cmd.Context(), "mark", args, &v); err != nil {
+				return err
+			}
+			return c.show(v, func(w io.Writer) { fmt.Fprintln(w, v.Mark) })
+		},
+	}
+	cmd.Flags().StringVar(&args.Restore, "restore", "", "`mark` of the state directory that was lost")
+	return cmd
+}
+
 func (c *cli) blockCommand() *cobra.Command {
 	var args app.BlockArgs
 	var ttl string

@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +39,11 @@ func printStatus(w io.Writer, v app.StatusView) {
 				row(d.Domain, strings.Join(d.Nodes, " "), count(d.Live), budgetText(d.Budget), count(d.Foreign), d.InDoubt, when(d.Listed), destinationState(d))
 			}
 		})
+	}
+	for _, d := range v.Destinations {
+		for _, id := range slices.Sorted(maps.Keys(d.Pins)) {
+			fmt.Fprintf(w, "\nHELD: the rollback of %s holds %s objects at %s\n  remeld rollback --release %s\n", id, count(d.Pins[id]), d.Domain, id)
+		}
 	}
 	for _, s := range v.Stops {
 		fmt.Fprintf(w, "\nSTOPPED: %s\n  remeld approve %s --reason TEXT --until TIME\n", s.Text, s.ID)
@@ -182,6 +189,9 @@ left as they are (frozen) unless --restore marks them to be put back with the ne
 						row(d.Identity, d.What, d.RemoteID)
 					}
 				})
+				for domain, why := range v.Unlisted {
+					fmt.Fprintf(w, "%s: what was changed by hand cannot be known: it cannot be listed (%s)\n", domain, why)
+				}
 				if v.Restored > 0 {
 					fmt.Fprintf(w, "%s rows are put back with the next apply\n", count(v.Restored))
 				}

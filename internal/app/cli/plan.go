@@ -71,6 +71,10 @@ func printPlan(w io.Writer, v app.PlanView) {
 			fmt.Fprintf(w, "not settled: %s waits: %s\n", node, why)
 		}
 	}
+	if v.Undoes != "" {
+		fmt.Fprintf(w, "it rolls %s back; what it restores is held until remeld rollback --release %s\n", v.Undoes, v.Undoes)
+	}
+	printSkips(w, "conflict", v.Conflicts)
 	if v.First {
 		fmt.Fprintf(w, "nobody has approved a plan of this destination yet: remeld apply %s\n", v.ID)
 	}

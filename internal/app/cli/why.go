@@ -99,6 +99,9 @@ func printObjects(w io.Writer, how string, objects []deliver.Object) {
 		if len(o.Sources) > 0 {
 			fmt.Fprintf(w, ", for %s", strings.Join(o.Sources, " "))
 		}
+		if o.Pinned != "" {
+			fmt.Fprintf(w, "; held by the rollback of %s", o.Pinned)
+		}
 		if o.Answer != "" {
 			fmt.Fprintf(w, "; the service said: %s", o.Answer)
 		}

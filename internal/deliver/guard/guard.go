@@ -185,12 +185,10 @@ func (w *Window) Judge(now time.Time, limits Limits, planned Counts, live Live) 
 }
 
 // Done counts changes that were made. Those that an allowance covers use it up
-// and move the base instead of the count.
+// and move the base instead of the count. live is read where Opens reports true.
 func (w *Window) Done(now time.Time, done Counts, live Live) {
-	w.trim(now)
-	start := now.Truncate(step)
-	if n := len(w.Buckets); n == 0 || w.Buckets[n-1].Start.Before(start) {
-		w.Buckets = append(w.Buckets, bucket{Start: start, Live: maps.Clone(live), Done: Counts{}})
+	if w.Opens(now) {
+		w.Buckets = append(w.Buckets, bucket{Start: now.Truncate(step), Live: maps.Clone(live), Done: Counts{}})
 	}
 	last := &w.Buckets[len(w.Buckets)-1]
 	for key, n := range done {
@@ -200,6 +198,14 @@ func (w *Window) Done(now time.Time, done Counts, live Live) {
 			w.Buckets[0].Live[""] += covered
 		}
 	}
+}
+
+// Opens reports whether Done at this time begins a new part of the window, for which
+// it needs the live rows.
+func (w *Window) Opens(now time.Time) bool {
+	w.trim(now)
+	n := len(w.Buckets)
+	return n == 0 || w.Buckets[n-1].Start.Before(now.Truncate(step))
 }
 
 // Swaps is the number of incumbents that fell in the last day.

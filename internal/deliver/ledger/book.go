@@ -14,8 +14,8 @@ import (
 )
 
 // The spaces of a destination domain: rows by identity, the body each row was
-// last sent with, identities by indicator, calls, ids deleted a moment ago, and what
-// is remembered of identities for good.
+// last sent with, identities by indicator, calls, ids deleted a moment ago, what is
+// remembered of identities for good, and what rollbacks hold.
 const (
 	rowSpace    = "ledger/"
 	bodySpace   = "ledger-body/"
@@ -23,6 +23,7 @@ const (
 	intentSpace = "intent/"
 	goneSpace   = "ledger-gone/"
 	pastSpace   = "ledger-past/"
+	pinSpace    = "ledger-pin/"
 	metaSpace   = "ledger-meta"
 	undoSpace   = "apply"
 )
@@ -72,6 +73,8 @@ type Book struct {
 	Open []*Intent
 	// Gone are remote ids deleted at a local time: a listing may still show them.
 	Gone map[string]time.Time
+	// Pins are the identities that a rollback holds as they are.
+	Pins map[string]Pin
 
 	store store.Store
 	fence store.Fence
@@ -80,7 +83,7 @@ type Book struct {
 
 // Read loads the ledger of a domain. Writes need a fence of the domain's writer.
 func Read(ctx context.Context, s store.Store, fence store.Fence, domain string, now time.Time) (*Book, error) {
-	b := &Book{Domain: domain, Rows: map[string]*Row{}, Gone: map[string]time.Time{}, store: s, fence: fence}
+	b := &Book{Domain: domain, Rows: map[string]*Row{}, Gone: map[string]time.Time{}, Pins: map[string]Pin{}, store: s, fence: fence}
 	v, err := s.View()
 	if err != nil {
 		return nil, fmt.Errorf("read ledger of %s: %w", domain, err)
@@ -127,10 +130,19 @@ func (b *Book) read(ctx context.Context, v store.View, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return v.Scan(ctx, goneSpace+b.Domain, store.Range{}, func(k, val []byte) error {
+	err = v.Scan(ctx, goneSpace+b.Domain, store.Range{}, func(k, val []byte) error {
 		d := decoder{data: val}
 		b.Gone[string(k)] = d.time()
 		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return v.Scan(ctx, pinSpace+b.Domain, store.Range{}, func(k, val []byte) error {
+		var p Pin
+		err := json.Unmarshal(val, &p)
+		b.Pins[string(k)] = p
+		return err
 	})
 }
 
@@ -168,6 +180,9 @@ func (b *Book) Bodies(ctx context.Context, identities []string, fn func(identity
 func (b *Book) Pasts(ctx context.Context, identities []string) (map[string]Past, error) {
 	out := map[string]Past{}
 	err := b.many(ctx, pastSpace, identities, func(identity string, val []byte) error {
+		if val == nil {
+			return nil
+		}
 		p, err := decodePast(val)
 		out[identity] = p
 		return err

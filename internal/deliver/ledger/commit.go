@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/remeld/remeld/internal/store"
@@ -22,6 +21,7 @@ type Change struct {
 	writes []store.Write
 	apply  []func()
 	meta   Meta
+	pins   map[string]*Pin // nil: goes
 }
 
 // Begin starts a change; it takes the ledger's next version.
@@ -123,45 +123,6 @@ func (c *Change) Tick(rate string, at time.Time) {
 	c.put(intentSpace+c.book.Domain, string(callKey(in.ID)), in.appendBinary(nil))
 }
 
-// Undo records what the object was before an apply wrote it, once per apply and
-// object (SEMANTICS D17). A nil row means that it did not exist.
-func (c *Change) Undo(apply string, identity string, before *Row, body []byte) {
-	var row []byte
-	if before != nil {
-		row = before.AppendBinary(nil)
-	}
-	val := appendString(nil, string(row))
-	val = appendString(val, string(body))
-	c.put(undoSpace, apply+"\x00"+c.book.Domain+"\x00"+identity, val)
-}
-
-// Undos calls fn with every inverse of an apply.
-func Undos(ctx context.Context, v store.View, apply string, fn func(domain, identity string, before *Row, body []byte)) error {
-	r := store.Range{From: []byte(apply + "\x00"), To: []byte(apply + "\x01")}
-	err := v.Scan(ctx, undoSpace, r, func(k, val []byte) error {
-		domain, identity, _ := strings.Cut(string(k[len(apply)+1:]), "\x00")
-		d := decoder{data: val}
-		row := d.bytes()
-		body := append([]byte(nil), d.bytes()...)
-		if d.failed {
-			return errCorrupt
-		}
-		var before *Row
-		if len(row) > 0 {
-			var err error
-			if before, err = DecodeRow(identity, row); err != nil {
-				return err
-			}
-		}
-		fn(domain, identity, before, body)
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("read the inverses of %s: %w", apply, err)
-	}
-	return nil
-}
-
 // Commit makes the change durable and visible. After an error the book is as
 // before, though the change may have become durable: read the book anew.
 func (b *Book) Commit(ctx context.Context, c *Change) error {
@@ -170,6 +131,9 @@ func (b *Book) Commit(ctx context.Context, c *Change) error {
 		return fmt.Errorf("write ledger of %s: %w", b.Domain, err)
 	}
 	c.put(metaSpace, b.Domain, meta)
+	if err := c.writePins(); err != nil {
+		return fmt.Errorf("write ledger of %s: %w", b.Domain, err)
+	}
 	for _, id := range b.stale {
 		c.del(intentSpace+b.Domain, callKey(id))
 	}

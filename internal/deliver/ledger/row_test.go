@@ -24,7 +24,8 @@ func genRow(t *rapid.T) Row {
 	r := Row{Identity: s("identity"), Slot: s("slot"), Action: s("action"), RemoteID: s("id"), Hash: s("hash"), BodyHash: s("body"),
 		Code: s("code"), AdoptedFrom: s("app"), Reason: s("reason"), State: State(rapid.IntRange(1, 5).Draw(t, "state")), Score: indicator.Score(rapid.Byte().Draw(t, "score")),
 		Indicator: indicator.Indicator{Kind: indicator.Domain, Value: s("value")}, Attempts: rapid.Uint32().Draw(t, "attempts"), Base: rapid.Uint64().Draw(t, "base")}
-	for _, at := range []*time.Time{&r.Created, &r.Sent, &r.Expires, &r.ValidUntil, &r.FrozenSince, &r.RetryAt} {
+	r.TLP, r.Generation = indicator.TLP(rapid.IntRange(0, 5).Draw(t, "tlp")), rapid.Uint32().Draw(t, "generation")
+	for _, at := range []*time.Time{&r.Made, &r.Modified, &r.Created, &r.Sent, &r.Expires, &r.ValidUntil, &r.FrozenSince, &r.RetryAt} {
 		*at = genTime(t, "time")
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "contributors") {
@@ -43,6 +44,54 @@ func TestRowSurvivesEncoding(t *testing.T) {
 		}
 		if diff := cmp.Diff(&r, got); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+// A ledger written before rows had a generation still reads.
+func TestRowOfTheFirstVersionReads(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := genRow(t)
+		r.TLP, r.Generation, r.Made, r.Modified = 0, 0, time.Time{}, time.Time{}
+		data := r.AppendBinary(nil)
+		data = data[:len(data)-4] // TLP, generation and two times, each empty
+		data[0] = rowVersionFirst
+		got, err := DecodeRow(r.Identity, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(&r, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestD19_WhatIsRememberedOutlivesTheRow(t *testing.T) {
+	s := memstore.New()
+	defer s.Close()
+	now := time.UnixMilli(1_800_000_000_000).UTC()
+	b := book(t, s, now)
+	want := Past{Generation: 7, Modified: now, Withdrawn: true}
+	c := b.Begin()
+	c.Put(Row{Identity: "i", State: Live}, nil)
+	c.Remember("i", want)
+	c.Drop("i", now)
+	if err := b.Commit(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	got, err := book(t, s, now.Add(10000*time.Hour)).Pasts(t.Context(), []string{"i", "unknown"})
+	if err != nil || len(got) != 1 || got["i"] != want {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func FuzzDecodePast(f *testing.F) {
+	f.Add((&Past{Generation: 3, Modified: time.UnixMilli(5)}).appendBinary(nil))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if p, err := decodePast(data); err == nil {
+			if again, err := decodePast(p.appendBinary(nil)); err != nil || !again.Modified.Equal(p.Modified) || again.Generation != p.Generation {
+				t.Errorf("decoded %v, again %v, %v", p, again, err)
+			}
 		}
 	})
 }

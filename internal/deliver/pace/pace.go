@@ -63,6 +63,15 @@ func (l *Log) Blocked(key string) time.Duration {
 	return max(l.window(key).until.Sub(l.clock.Now()), 0)
 }
 
+// Free is how long until a call under op's limits may be made, 0 for now; it counts
+// nothing.
+func (l *Log) Free(op sdk.Op) time.Duration {
+	now := l.clock.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return max(l.free(op, now).Sub(now), 0)
+}
+
 // Wait waits until a call under op's limits may be made and counts it. It returns
 // the moment it was counted at. The error is ctx's.
 func (l *Log) Wait(ctx context.Context, op sdk.Op) (time.Time, error) {
@@ -85,6 +94,16 @@ func (l *Log) Wait(ctx context.Context, op sdk.Op) (time.Time, error) {
 func (l *Log) take(op sdk.Op, now time.Time) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	at := l.free(op, now)
+	if !at.After(now) {
+		w := l.window(op.RateKey)
+		w.calls = append(w.calls, now)
+	}
+	return at
+}
+
+// free is the moment from which a call is allowed; the lock is held.
+func (l *Log) free(op sdk.Op, now time.Time) time.Time {
 	w := l.window(op.RateKey)
 	w.trim(now)
 	at := w.until
@@ -97,9 +116,6 @@ func (l *Log) take(op sdk.Op, now time.Time) time.Time {
 				at = free
 			}
 		}
-	}
-	if !at.After(now) {
-		w.calls = append(w.calls, now)
 	}
 	return at
 }

@@ -42,6 +42,7 @@ const (
 	Quota            Code = "quota"
 	ForeignDuplicate Code = "foreign_duplicate"
 	ForeignAllow     Code = "foreign_allow"
+	RolledBack       Code = "rolled_back"
 )
 
 // The codes of what is left as it is.
@@ -64,6 +65,7 @@ const (
 	UnknownOwn       Code = "unknown_own"
 	ForeignTouched   Code = "foreign_touched"
 	Later            Code = "later"
+	Pinned           Code = "pinned"
 )
 
 // Doc is what is known of a code.
@@ -96,6 +98,7 @@ var table = []Doc{
 	{Quota, HeldOut, false, "others rank higher and the budget is used up"},
 	{ForeignDuplicate, HeldOut, false, "somebody else's row at the tenant already has this identity"},
 	{ForeignAllow, HeldOut, false, "somebody else's allow row at the tenant names this value and would win"},
+	{RolledBack, HeldOut, false, "a rollback took it out; it stays out until remeld rollback --release"},
 
 	{GuardDelete, Frozen, false, "a guard stopped deletions and replacements of this destination"},
 	{GuardCreate, Frozen, false, "a guard stopped creations at this destination"},
@@ -115,6 +118,7 @@ var table = []Doc{
 	{UnknownOwn, Frozen, false, "the tenant has it with our mark but the ledger does not; adopt takes it over"},
 	{ForeignTouched, Frozen, false, "the service answered our write with the id of a foreign row; it is never deleted"},
 	{Later, Frozen, false, "the service asked to come back later"},
+	{Pinned, Frozen, false, "a rollback restored it; it stays as it is until remeld rollback --release"},
 }
 
 var byCode = func() map[Code]Doc {

@@ -1,0 +1,138 @@
+package deliver
+
+import (
+	"context"
+	"maps"
+
+	"github.com/remeld/remeld/internal/deliver/ledger"
+	"github.com/remeld/remeld/sdk"
+)
+
+// inFlight is how many calls of one step are under way at once. One call after the
+// other would add the time of every answer to the service's window: at 100 calls a
+// minute and 100 ms an answer a tenth of it. A step of no more calls than this gains
+// nothing, and keeps their order to the letter.
+const inFlight = 8
+
+// accepted makes the calls for items, in order, and returns the identities the service
+// took. Several calls are under way at once, each stored before it is made, as long as
+// the service takes them: after a failure, and before the first success, one goes alone.
+func (a *applier) accepted(ctx context.Context, op sdk.OpName, items []*Item) (map[string]bool, error) {
+	all := map[string]bool{}
+	chunks := a.chunks(op, items)
+	f := &fleet{a: a, all: all}
+	for _, c := range chunks {
+		if len(chunks) > inFlight && f.proven {
+			if err := f.launch(ctx, c); err != nil {
+				f.lose(ctx)
+				return all, err
+			}
+			continue
+		}
+		took, err := a.sendChunk(ctx, c)
+		if err != nil {
+			return all, err
+		}
+		maps.Copy(all, took)
+		f.proven = len(took) > 0
+	}
+	err := f.land(ctx, 0)
+	if err != nil {
+		f.lose(ctx)
+	}
+	return all, err
+}
+
+// flight is one call under way.
+type flight struct {
+	b    *batch
+	in   *ledger.Intent
+	done chan answer
+}
+
+// fleet is the calls under way of one step. Only their requests run beside each other;
+// checking, storing and settling is the applying goroutine's alone.
+type fleet struct {
+	a      *applier
+	all    map[string]bool
+	out    []flight // oldest first
+	proven bool     // the last call that ended was taken
+}
+
+// launch stores a chunk's call and makes it, once there is room beside the others.
+// While it waits for the rate window, nothing that ended stays unsettled.
+func (f *fleet) launch(ctx context.Context, c *chunk) error {
+	left := inFlight - 1
+	if f.a.m.pace.Free(c.target.Info().Ops[c.op]) > 0 {
+		left = 0
+	}
+	if err := f.land(ctx, left); err != nil {
+		return err
+	}
+	b, err := f.a.ready(ctx, c)
+	if err != nil || b == nil {
+		return err
+	}
+	in, err := f.a.intent(b)
+	if err == nil {
+		err = f.a.begin(ctx, b, in, b.target.Info().Ops[b.op])
+	}
+	if err != nil {
+		return f.conclude(ctx, b, err)
+	}
+	done := make(chan answer, 1)
+	go func() { done <- call(ctx, b, in) }()
+	f.out = append(f.out, flight{b, in, done})
+	return nil
+}
+
+// land settles the oldest calls until at most left are under way. After one that
+// failed all others are waited for, so that what has to be tried again, divided or
+// looked up is done with nothing beside it.
+func (f *fleet) land(ctx context.Context, left int) error {
+	type failure struct {
+		flight
+		got answer
+	}
+	var failed []failure
+	for len(f.out) > left {
+		next := f.out[0]
+		f.out = f.out[1:]
+		got := <-next.done
+		if got.err != nil {
+			failed, left = append(failed, failure{next, got}), 0
+			continue
+		}
+		if err := f.conclude(ctx, next.b, f.a.make(ctx, next.b, next.in, &got)); err != nil {
+			return err
+		}
+	}
+	for _, x := range failed {
+		f.proven = false
+		if err := f.conclude(ctx, x.b, f.a.make(ctx, x.b, x.in, &x.got)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// conclude does what follows from how a call ended.
+func (f *fleet) conclude(ctx context.Context, b *batch, err error) error {
+	if err = f.a.conclude(ctx, b, err); err != nil {
+		err = f.a.shut(ctx, b.site, err)
+	}
+	maps.Copy(f.all, b.accepted)
+	f.a.progress()
+	return err
+}
+
+// lose waits for what is still under way when the step ends with an error. What the
+// service took is settled if the store can still do so; the rest stays in doubt.
+func (f *fleet) lose(ctx context.Context) {
+	for _, x := range f.out {
+		if got := <-x.done; got.err == nil {
+			_ = f.a.make(ctx, x.b, x.in, &got) // the step has its error already
+		}
+	}
+	f.out = nil
+}

@@ -1,0 +1,163 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/remeld/remeld/sdk"
+	"github.com/remeld/remeld/sdk/sdktest"
+)
+
+// distant is a target whose every call takes a while.
+type distant struct {
+	*door
+	latency time.Duration
+	mu      sync.Mutex
+	at      []time.Time // when each write call reached the service
+	most    int         // calls under way at once
+	now     atomic.Int32
+}
+
+func (d *distant) Send(ctx context.Context, op sdk.OpName, body []byte) (sdk.Answer, error) {
+	n := int(d.now.Add(1))
+	defer d.now.Add(-1)
+	d.mu.Lock()
+	d.at, d.most = append(d.at, time.Now()), max(d.most, n)
+	d.mu.Unlock()
+	time.Sleep(d.latency)
+	ans, err := d.door.Send(ctx, op, body)
+	ans.ServerTime = time.Time{} // the twin's clock is another one
+	return ans, err
+}
+
+// faraway is a rig in a bubble's time with a distant target.
+func faraway(t *testing.T, batch, perMinute int) (*rig, *distant) {
+	t.Helper()
+	r := newRig(t, 1<<20)
+	r.tenant.clock = sdktest.NewClock(time.Now())
+	d := &distant{door: r.dests[0].Target.(*door), latency: 100 * time.Millisecond}
+	d.info.Ops[sdk.OpUpsert] = sdk.Op{Batch: batch, PerMinute: perMinute, RateKey: "import", Idempotent: true}
+	r.dests[0].Target = d
+	m, err := Open(t.Context(), Deps{Store: r.store, Clock: wall{&atomic.Int64{}}, Conditions: r.conds, Upstream: r.graph, Owner: "mark", Settings: r.set})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.m = m
+	r.configure()
+	return r, d
+}
+
+// perfect is how long a sliding window of perMinute takes for so many calls.
+func perfect(calls, perMinute int, latency time.Duration) time.Duration {
+	return time.Duration((calls-1)/perMinute)*time.Minute + latency
+}
+
+// TestD12_ThroughputIsThatOfTheWindow: an apply of many calls takes at most 2 % longer
+// than the service's window allows, and no window holds more calls than published.
+func TestD12_ThroughputIsThatOfTheWindow(t *testing.T) {
+	for _, c := range []struct{ calls, perMinute int }{{1000, 100}, {300, 30}} {
+		synctest.Test(t, func(t *testing.T) {
+			r, d := faraway(t, 2, c.perMinute)
+			r.wantMany(2 * c.calls)
+			p := r.plan()
+			began := time.Now()
+			res := r.apply(p)
+			took, best := time.Since(began), perfect(c.calls, c.perMinute, d.latency)
+			if res.Partial() || res.Calls != c.calls {
+				t.Fatalf("%+v", res)
+			}
+			ratio := float64(took) / float64(best)
+			t.Logf("%d calls at %d a minute: %s, at best %s: %.4f", c.calls, c.perMinute, took, best, ratio)
+			if ratio > 1.02 {
+				t.Errorf("%d calls took %s, %.3f of %s", c.calls, took, ratio, best)
+			}
+			for i := c.perMinute; i < len(d.at); i++ {
+				if gap := d.at[i].Sub(d.at[i-c.perMinute]); gap < time.Minute {
+					t.Fatalf("calls %d to %d within %s", i-c.perMinute, i, gap)
+				}
+			}
+			if d.most > inFlight {
+				t.Errorf("%d calls at once", d.most)
+			}
+		})
+	}
+}
+
+// Faults among calls that are under way beside each other lose nothing and repeat
+// nothing; a row that is refused is parked alone.
+func TestD12_FaultsAmongCallsInFlight(t *testing.T) {
+	for _, failure := range []sdk.Failure{sdk.Throttled, sdk.Unavailable, sdk.InDoubt, sdk.NotSent} {
+		synctest.Test(t, func(t *testing.T) {
+			r, d := faraway(t, 5, 1000)
+			r.wantMany(300)
+			bad := "h0123.evil.com"
+			r.tenant.badRow = func(v string) string {
+				if v == bad {
+					return "not valid"
+				}
+				return ""
+			}
+			n := 0
+			r.tenant.fault = func(_ int, op sdk.OpName, phase string) error {
+				if op == sdk.OpUpsert && phase == "before" {
+					if n++; n%7 == 0 {
+						return &sdk.Error{Failure: failure, Message: "injected"}
+					}
+				}
+				return nil
+			}
+			made, parked := 0, 0
+			// A call in doubt that is refused when it is repeated is looked up first, by
+			// the next plan.
+			for range 3 {
+				res := r.sync()
+				made, parked = made+res.Counts[Create], parked+len(res.Rejected)
+			}
+			if made != 299 || parked != 1 || len(r.tenant.rows) != 299 || d.most < 2 {
+				t.Errorf("%s: %d made, %d parked, %d rows, %d at once", failure, made, parked, len(r.tenant.rows), d.most)
+			}
+			r.quiet()
+		})
+	}
+}
+
+// A command that is ended while calls are under way settles what was taken, and the
+// next one goes on with the rest.
+func TestD11_EndedWithCallsInFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, _ := faraway(t, 1, 1000)
+		r.wantMany(200)
+		p := r.plan()
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err := r.m.Apply(ctx, p, ApplyOptions{Progress: func(pr Progress) {
+			if pr.Done == 50 {
+				cancel()
+			}
+		}})
+		if !errors.Is(err, context.Canceled) {
+			t.Fatalf("err %v", err)
+		}
+		for range 2 {
+			r.sync()
+		}
+		sent := map[string]int{}
+		for _, c := range r.tenant.calls {
+			if c.Op == sdk.OpUpsert && c.OK {
+				for _, name := range c.Names {
+					sent[name]++
+				}
+			}
+		}
+		for i := range 200 {
+			if name := fmt.Sprintf("h%04d.evil.com", i); sent[name] != 1 {
+				t.Errorf("%s was written %d times", name, sent[name])
+			}
+		}
+	})
+}
