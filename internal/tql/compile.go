@@ -15,6 +15,13 @@ type compiler struct {
 	zone   *time.Location
 	clock  bool
 	warn   []string
+	// parts are what evaluates each condition, for Explain.
+	parts map[node]evaluator
+	// path and fields gather what a ThreatConnect request must ask for.
+	path   string
+	fields map[string]bool
+	// implied is set until the query names the schema's implied parameter.
+	implied *Param
 }
 
 func (c *compiler) fail(offset int, help, format string, args ...any) *Error {
@@ -22,6 +29,14 @@ func (c *compiler) fail(offset int, help, format string, args ...any) *Error {
 }
 
 func (c *compiler) compile(n node) (evaluator, *Error) {
+	e, err := c.build(n)
+	if err == nil {
+		c.parts[n] = e
+	}
+	return e, err
+}
+
+func (c *compiler) build(n node) (evaluator, *Error) {
 	switch n := n.(type) {
 	case *logical:
 		return c.logical(n)
@@ -61,8 +76,14 @@ func (c *compiler) param(name *string, offset int) (*Param, *Error) {
 	}
 	if p := c.schema.params[plain(*name)]; p != nil {
 		*name = p.Name
-		c.clock = c.clock || p.Clock
+		c.use(p)
 		return p, nil
+	}
+	if c.schema.Family != nil {
+		if p := c.schema.Family(*name); p != nil {
+			c.use(p)
+			return p, nil
+		}
 	}
 	if sub := c.schema.subs[plain(*name)]; sub != nil {
 		return nil, c.fail(offset, "write "+sub.Name+`(name = "x")`, "%s takes a condition in parentheses", sub.Name)
@@ -118,8 +139,7 @@ func (c *compiler) nested(n *nested) (evaluator, *Error) {
 		return nil, c.unknown(n.name, diag.Suggest(n.name, c.schema.Names()), n.offset)
 	}
 	n.name = sub.Name
-	inner := *c
-	inner.schema, inner.extra = sub.Schema, false
+	inner := c.inside(sub)
 	defer func() { c.clock, c.warn = inner.clock, inner.warn }()
 	if sub.Every {
 		return inner.every(n, sub)
@@ -149,6 +169,9 @@ func (c *compiler) every(n *nested, sub *Sub) (evaluator, *Error) {
 }
 
 func (c *compiler) predicate(n *predicate) (evaluator, *Error) {
+	if sub := c.schema.subs[plain(n.name)]; sub != nil && !sub.Every && sub.Schema.params["id"] != nil {
+		return c.byID(n, sub)
+	}
 	p, err := c.param(&n.name, n.offset)
 	if err != nil {
 		return nil, err
@@ -157,9 +180,21 @@ func (c *compiler) predicate(n *predicate) (evaluator, *Error) {
 		return nil, c.fail(n.opOffset, "it takes "+operatorsOf(p.Type), "operator %s is not valid for %s, a %s parameter", n.op, n.name, p.Type)
 	}
 	not := n.not || n.op == opNotEqual
-	if not && p.Texts != nil {
+	if not && (p.Texts != nil || p.Each != nil) {
 		c.warn = append(c.warn, n.name+" has several values: the condition asks that none of them matches")
 	}
+	if p.Each == nil {
+		return c.test(p, n, not)
+	}
+	e, err := c.test(p, n, false)
+	if err != nil {
+		return nil, err
+	}
+	return denied(exists{sub: p.Each, cond: e}, not), nil
+}
+
+// test builds the comparison with one value.
+func (c *compiler) test(p *Param, n *predicate, not bool) (evaluator, *Error) {
 	switch p.Type {
 	case Number:
 		return c.number(p, n, not)
@@ -174,6 +209,7 @@ func (c *compiler) predicate(n *predicate) (evaluator, *Error) {
 	case Any:
 		return c.any(p, n, not)
 	default:
+		c.canonical(p, n)
 		return textTest{p: p, m: newMatcher(n, p.Exact), not: not}, nil
 	}
 }

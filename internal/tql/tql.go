@@ -10,6 +10,8 @@ package tql
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/remeld/remeld/indicator"
@@ -54,10 +56,16 @@ type Env struct{ Now time.Time }
 
 // Filter is a compiled query, safe for concurrent use.
 type Filter struct {
-	root  evaluator
-	tree  node
-	clock bool
-	warn  []string
+	root   evaluator
+	tree   node
+	parts  map[node]evaluator
+	schema *Schema
+	opts   Options
+	clock  bool
+	warn   []string
+	fields []string
+	// implied is the parameter that must not be false, nil if the query names it.
+	implied *Param
 }
 
 // limits of a query: a filter is written by a person, or listed by a program.
@@ -74,18 +82,36 @@ func Compile(src string, opts Options) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := compiler{src: src, schema: opts.Schema, extra: opts.AllowExtra, zone: opts.Zone}
+	return compileTree(src, tree, opts, true)
+}
+
+// compileTree checks a parsed query; implied says whether the schema's implied
+// condition belongs to it.
+func compileTree(src string, tree node, opts Options, implied bool) (*Filter, error) {
+	c := compiler{
+		src: src, schema: opts.Schema, extra: opts.AllowExtra, zone: opts.Zone,
+		parts: map[node]evaluator{}, fields: map[string]bool{},
+	}
 	if c.schema == nil {
 		c.schema = Records
 	}
 	if c.zone == nil {
 		c.zone = time.UTC
 	}
+	if implied {
+		c.implied = c.schema.implied
+	}
 	root, wrong := c.compile(tree)
 	if wrong != nil {
 		return nil, wrong
 	}
-	return &Filter{root: root, tree: tree, clock: c.clock, warn: c.warn}, nil
+	if c.implied != nil {
+		root = allOf{notFalse{c.implied}, root}
+	}
+	return &Filter{
+		root: root, tree: tree, parts: c.parts, schema: c.schema, opts: opts, clock: c.clock, warn: c.warn,
+		fields: slices.Sorted(maps.Keys(c.fields)), implied: c.implied,
+	}, nil
 }
 
 // Match evaluates the filter over rec. env may be nil.
