@@ -13,6 +13,7 @@ type compiler struct {
 	schema *Schema
 	extra  bool
 	zone   *time.Location
+	server *Server
 	clock  bool
 	warn   []string
 	// parts are what evaluates each condition, for Explain.
@@ -87,6 +88,11 @@ func (c *compiler) param(name *string, offset int) (*Param, *Error) {
 	}
 	if sub := c.schema.subs[plain(*name)]; sub != nil {
 		return nil, c.fail(offset, "write "+sub.Name+`(name = "x")`, "%s takes a condition in parentheses", sub.Name)
+	}
+	if c.server != nil {
+		if p := c.server.remote(*name); p != nil {
+			return p, nil
+		}
 	}
 	near := diag.Suggest(*name, c.schema.Names())
 	if c.extra && near == "" {

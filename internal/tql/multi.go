@@ -3,7 +3,7 @@ package tql
 // inside returns the compiler of a nested table's condition.
 func (c *compiler) inside(sub *Sub) *compiler {
 	inner := *c
-	inner.schema, inner.extra, inner.implied = sub.Schema, false, nil
+	inner.schema, inner.extra, inner.server, inner.implied = sub.Schema, false, nil, nil
 	c.need(sub.Field)
 	if sub.Field != "" {
 		inner.path = c.path + sub.Field + "."

@@ -28,7 +28,21 @@ const (
 	True
 )
 
-func (t Truth) String() string { return [...]string{"false", "null", "true"}[t] }
+func (t Truth) String() string { return [...]string{"false", "unknown", "true"}[t] }
+
+// MarshalText writes the outcome as its word.
+func (t Truth) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (t *Truth) UnmarshalText(text []byte) error {
+	for _, one := range []Truth{False, Null, True} {
+		if string(text) == one.String() {
+			*t = one
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is not true, false or unknown", text)
+}
 
 func truth(b bool) Truth {
 	if b {
@@ -48,6 +62,9 @@ type Options struct {
 	AllowExtra bool
 	// Zone is where TODAY() and dates without a zone are, nil for UTC.
 	Zone *time.Location
+	// Server takes names that only this server has as parameters whose value is not
+	// known here; Push sends them there. nil for none.
+	Server *Server
 }
 
 // Env is what a match may know besides the record. A query that UsesClock and is
@@ -89,7 +106,7 @@ func Compile(src string, opts Options) (*Filter, error) {
 // condition belongs to it.
 func compileTree(src string, tree node, opts Options, implied bool) (*Filter, error) {
 	c := compiler{
-		src: src, schema: opts.Schema, extra: opts.AllowExtra, zone: opts.Zone,
+		src: src, schema: opts.Schema, extra: opts.AllowExtra, zone: opts.Zone, server: opts.Server,
 		parts: map[node]evaluator{}, fields: map[string]bool{},
 	}
 	if c.schema == nil {
@@ -129,6 +146,10 @@ func (f *Filter) UsesClock() bool { return f.clock }
 // Warnings returns what the query may not mean, in words: != and NOT IN over a
 // parameter with several values ask that none of the values matches.
 func (f *Filter) Warnings() []string { return f.warn }
+
+// Fields returns the fields= values that a request to ThreatConnect needs so that
+// its answers can be matched here, sorted; none for other schemas.
+func (f *Filter) Fields() []string { return f.fields }
 
 // String prints the query in canonical form; compiled again, it matches the same
 // records.
