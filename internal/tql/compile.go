@@ -1,6 +1,7 @@
 package tql
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -117,15 +118,33 @@ func cutExtra(name string) (string, bool) {
 	return "", false
 }
 
+// manyNames is how many names a message lists at most.
+const manyNames = 40
+
 func (c *compiler) unknown(name, near string, offset int) *Error {
 	help := "parameters are " + strings.Join(c.schema.Names(), ", ")
-	if near != "" {
+	if len(c.schema.names) > manyNames {
+		help = fmt.Sprintf("docs/tql.md lists the %d there are", len(c.schema.names))
+	}
+	if sub := c.schema.nestedWith(name); sub != nil {
+		help = "it is asked of what belongs to the indicator: write " + sub.Name + "(" + name + " … )"
+	} else if near != "" {
 		help = `did you mean "` + near + `"?`
 		if c.extra {
 			help += " A free attribute of that name is extra." + name
 		}
 	}
 	return c.fail(offset, help, "unknown parameter %q", name)
+}
+
+// nestedWith returns the first nested table that has a parameter, nil if none has.
+func (s *Schema) nestedWith(name string) *Sub {
+	for _, sub := range s.nested {
+		if sub.Schema != s && sub.Schema.params[plain(name)] != nil {
+			return sub
+		}
+	}
+	return nil
 }
 
 func (c *compiler) nullTest(n *nullTest) (evaluator, *Error) {

@@ -20,6 +20,12 @@ func (f *Filter) Outline() []Clause {
 		{Text: "AND", part: f.root},
 		{Depth: 1, Text: f.implied.Name + " = true (implied)", part: notFalse{f.implied}},
 	}
+	if and, ok := f.tree.(*logical); ok && !and.or {
+		for _, s := range and.sub {
+			out = f.walk(out, s, 1)
+		}
+		return out
+	}
 	return f.walk(out, f.tree, 1)
 }
 

@@ -45,6 +45,11 @@ var plainIndicator = []field{
 	{"addressTimezone", Text, "geoLocation.timezone geoLocation.timeZone addressTimezone", "time zone", "geoLocation"},
 }
 
+// ourNames are our names of what is the same thing here.
+var ourNames = map[string][]string{
+	"rating": {"severity"}, "source": {"sources"}, "falsePositiveCount": {"false_positives"}, "externalDateExpires": {"valid_until"},
+}
+
 // enriched are the parameters that a service's enrichment answers.
 var enriched = []struct {
 	service string
@@ -65,7 +70,9 @@ var enriched = []struct {
 
 func (t *v3Tables) addIndicators() {
 	s := t.indicators
-	s.addFields(plainIndicator)
+	for _, r := range plainIndicator {
+		s.Add(r.param(), ourNames[r.name]...)
+	}
 	s.addEnriched()
 	s.addIndicatorText()
 	s.addIndicatorAddress()

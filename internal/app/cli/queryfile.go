@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 
 	"github.com/remeld/remeld/internal/app"
 	"github.com/remeld/remeld/internal/tql"
@@ -65,7 +66,7 @@ func (c *cli) explainFile(in io.Reader, name string, q *fileQuery) error {
 func inFile(name string, err error) error {
 	var at *tql.InputError
 	if errors.As(err, &at) {
-		return fmt.Errorf("%s:%d: %w: one JSON object a line, a JSON array or pages of the v3 API are read", name, at.Line, at.Err)
+		return fmt.Errorf("%s:%d: %w (what is read is one JSON object a line, a JSON array, or pages of the v3 API)", name, at.Line, at.Err)
 	}
 	return err
 }
@@ -123,9 +124,22 @@ func writeLine(out *bufio.Writer, raw []byte) error {
 func fileCells(o *tql.Object) (cells [6]string) {
 	for i, key := range []string{"id", "type", "rating", "confidence", "ownerName"} {
 		text, _ := o.Text(key)
-		cells[i] = orDash(strings.Join(strings.Fields(text), " "))
+		cells[i] = orDash(printable(text))
 	}
 	text, _ := o.Summary()
-	cells[5] = orDash(strings.Join(strings.Fields(text), " "))
+	cells[5] = orDash(printable(text))
 	return cells
+}
+
+// printable keeps what a stranger wrote from moving the cursor of a terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return '?'
+		}
+		return r
+	}, text)
 }
