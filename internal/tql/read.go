@@ -162,13 +162,16 @@ func unexpected(err error) error {
 type lineReader struct {
 	in   io.Reader
 	read int64
-	ends []int64 // offsets of the line ends not yet forgotten
-	line int     // line ends forgotten
+	ends []int64 // offsets of line ends
+	line int     // how many of ends are forgotten
+	past int     // line ends forgotten that are no longer in ends
 }
 
 // Read implements io.Reader.
 func (l *lineReader) Read(p []byte) (int, error) {
 	n, err := l.in.Read(p)
+	l.past += l.line
+	l.ends, l.line = l.ends[:copy(l.ends, l.ends[l.line:])], 0
 	for i, c := range p[:n] {
 		if c == '\n' {
 			l.ends = append(l.ends, l.read+int64(i))
@@ -180,8 +183,8 @@ func (l *lineReader) Read(p []byte) (int, error) {
 
 // at returns the line of an offset.
 func (l *lineReader) at(offset int64) int {
-	line := l.line + 1
-	for _, end := range l.ends {
+	line := l.past + l.line + 1
+	for _, end := range l.ends[l.line:] {
 		if end < offset {
 			line++
 		}
@@ -191,10 +194,7 @@ func (l *lineReader) at(offset int64) int {
 
 // forget drops the line ends before offset.
 func (l *lineReader) forget(offset int64) {
-	n := 0
-	for n < len(l.ends) && l.ends[n] < offset {
-		n++
+	for l.line < len(l.ends) && l.ends[l.line] < offset {
+		l.line++
 	}
-	l.line += n
-	l.ends = l.ends[:copy(l.ends, l.ends[n:])]
 }

@@ -97,3 +97,88 @@ func TestV3_Matches(t *testing.T) {
 		}
 	}
 }
+
+func TestV3_Errors(t *testing.T) {
+	for query, want := range map[string]string{
+		`techniqueId = "T1"`: `hasTag(techniqueId`, `hasTag > 3`: `hasTag( … )`, `hasTag = "x"`: `hasTag( … )`, `ratingg = 3`: `"rating"`,
+		`hasAllTags = 3`: `parentheses`, `hasTag(nam = "x")`: `"name"`, `rating like "3"`: `it takes`, `indicatorActive > true`: `it takes`,
+		`type = "Host"`: ``, `foo = 1`: `docs/tql.md`, `attribute = "x"`: ``, `hasGroup(hasTag(hasIndicator(rat1ng = 1)))`: `"rating"`,
+	} {
+		_, err := Compile(query, Options{Schema: V3Indicators})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want advice %s", query, err, want)
+		}
+	}
+}
+
+func TestV3_Warnings(t *testing.T) {
+	for query, want := range map[string]string{
+		`tag != "x"`: "none of them", `not tag = "x"`: "", `attributeX not in ("y")`: "none of them", `typeName = "Hots"`: `did you mean "Host"`,
+		`typeName = "Adversary"`: "a type of groups", `hasGroup(typeName = "Host")`: "a type of indicators", `typeName = "host"`: "",
+		`summary = "d41d8cd98f00b204e9800998ecf8427e"`: "CONTAINS",
+	} {
+		if got := strings.Join(v3Compile(t, query).Warnings(), " "); (want == "") != (got == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: warnings %q, want %q", query, got, want)
+		}
+	}
+}
+
+func TestV3_Fields(t *testing.T) {
+	f := v3Compile(t, `rating > 1 and tag = "x" and hasGroup(hasTag(name = "y") and hasIndicator(securityLabel = "z")) and falsePositiveCount < 2`)
+	if got := strings.Join(f.Fields(), " "); got != "associatedGroups associatedGroups.associatedIndicators associatedGroups.associatedIndicators.securityLabels associatedGroups.tags falsePositives tags" {
+		t.Error(got)
+	}
+}
+
+func TestV3_Summary(t *testing.T) {
+	for raw, want := range map[string]string{
+		`{"ip":"192.0.2.1"}`: "192.0.2.1", `{"md5":"A","sha256":"B"}`: "A : B", `{"Key Name":"K","Value Name":" ","Value Type":"REG_SZ"}`: "K :   : REG_SZ",
+		`{"text":"http://x/"}`: "http://x/", `{"id":1}`: "",
+	} {
+		o, err := DecodeObject([]byte(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := o.Summary(); got != want {
+			t.Errorf("%s: %q, want %q", raw, got, want)
+		}
+	}
+}
+
+func TestExplain(t *testing.T) {
+	f := v3Compile(t, `rating > 3 and not (tag = "x" or confidence > 5)`)
+	o, _ := DecodeObject([]byte(`{"rating":4,"active":true}`))
+	var lines []string
+	for _, c := range f.Explain(o, nil) {
+		lines = append(lines, strings.Repeat(" ", c.Depth)+c.Text+": "+c.Truth.String())
+	}
+	want := `AND: unknown
+ indicatorActive = true (implied): true
+ rating > 3: true
+ NOT: unknown
+  OR: unknown
+   tag = "x": false
+   confidence > 5: unknown`
+	if got := strings.Join(lines, "\n"); got != want {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+func TestKeywords_AreThoseOfTheReference(t *testing.T) {
+	var names []string
+	for _, k := range V3Indicators.Keywords() {
+		names = append(names, k.Keyword)
+	}
+	for _, want := range strings.Fields(`abuseIpdbConfidenceScore activeLocked addressAsn addressCidr addressCity addressCountryCode addressCountryName
+		addressIpVal addressIsIpv6 addressRegisteringOrg addressState addressTimezone associatedGroup associatedGroupSource associatedIndicatorSource
+		attackTag calScore commonId confidence dateAdded description dtLastUpdated dtMalwareScore dtOverallScore dtPhishingScore dtSpamScore dtStatus
+		externalDateAdded externalDateExpires externalLastModified falsePositiveCount fileSize firstSeen hostDnsActive hostWhoisActive indicatorActive
+		hasCustomAssociation lastFalsePositive lastModified lastObserved lastSeen observationCount owner ownerName rating riskIqClassification
+		riskIqReputationScore securityLabel source summary tag tagOwner tagOwnerName threatAssessScore threatAssessLastUpdated type typeName value1
+		value2 value3 vtLastUpdated vtMaliciousCount id hasAllTags hasArtifact hasAttribute hasCase hasGroup hasIndicator hasIntelRequirement
+		hasSecurityLabel hasTag hasVictim hasVictimAsset`) {
+		if !strings.Contains(" "+strings.Join(names, " ")+" ", " "+want+" ") {
+			t.Errorf("%s is missing", want)
+		}
+	}
+}

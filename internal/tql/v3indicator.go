@@ -2,6 +2,8 @@ package tql
 
 import (
 	"encoding/binary"
+	"encoding/hex"
+	"fmt"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -100,9 +102,10 @@ func (s *Schema) addEnriched() {
 }
 
 func (s *Schema) addIndicatorText() {
-	s.Add(Param{Name: "summary", Type: Text, Doc: "the indicator's text; of a file all hashes, joined by \" : \"", Text: func(s any) (string, bool) {
-		return object(s).Summary()
-	}}, "value")
+	s.Add(Param{
+		Name: "summary", Type: Text, Doc: "the indicator's text; of a file all hashes, joined by \" : \"", Canonical: wholeSummary,
+		Text: func(s any) (string, bool) { return object(s).Summary() },
+	}, "value")
 	s.Add(Param{Name: "description", Type: Text, Exact: true, Doc: "default description; case counts", Text: func(s any) (string, bool) {
 		return object(s).Text("description")
 	}})
@@ -120,6 +123,14 @@ func (s *Schema) addIndicatorText() {
 			return o.Text(name, parts[typeName][i])
 		}})
 	}
+}
+
+// wholeSummary warns of a hash that is compared with the text of a whole file.
+func wholeSummary(text string) (string, string) {
+	if _, err := hex.DecodeString(text); err == nil && hashKinds[len(text)] != indicator.Unknown {
+		return text, fmt.Sprintf("the summary of a file with several hashes is all of them: summary CONTAINS %q finds such files too", text)
+	}
+	return text, ""
 }
 
 // addressOf is the address of an indicator of type Address.
