@@ -12,9 +12,10 @@ import (
 // QueryArgs are a query in TQL over one node's table, or over all that give
 // something on.
 type QueryArgs struct {
-	TQL  string `json:"tql"`
-	Node string `json:"node"`
-	Most int    `json:"most"`
+	TQL     string `json:"tql"`
+	Node    string `json:"node"`
+	Most    int    `json:"most"`
+	Explain bool   `json:"explain"`
 }
 
 // QueryRow is one record that matches.
@@ -27,8 +28,9 @@ type QueryRow struct {
 
 // QueryView is the answer: how many match, and rows up to the limit.
 type QueryView struct {
-	Matches int        `json:"matches"`
-	Rows    []QueryRow `json:"rows"`
+	Matches   int          `json:"matches"`
+	Rows      []QueryRow   `json:"rows"`
+	Explained *Explanation `json:"explained,omitempty"` // if asked for
 }
 
 // Query finds records by TQL.
@@ -38,6 +40,10 @@ func (a *App) Query(ctx context.Context, args QueryArgs) (QueryView, error) {
 	if err != nil {
 		return v, fmt.Errorf("the query: %w", err)
 	}
+	explain, err := Explain(f, false)
+	if err != nil {
+		return v, err
+	}
 	nodes, err := a.queried(args.Node)
 	if err != nil {
 		return v, err
@@ -45,6 +51,9 @@ func (a *App) Query(ctx context.Context, args QueryArgs) (QueryView, error) {
 	env := &tql.Env{Now: a.clock.Now()}
 	for _, name := range nodes {
 		err := a.engine.Desired(ctx, name, func(rec *indicator.Record) error {
+			if args.Explain {
+				explain.Add(name+" "+rec.Value, rec, env)
+			}
 			if f.Match(rec, env) != tql.True {
 				return nil
 			}
@@ -57,6 +66,9 @@ func (a *App) Query(ctx context.Context, args QueryArgs) (QueryView, error) {
 		if err != nil {
 			return v, fmt.Errorf("query node %s: %w", name, err)
 		}
+	}
+	if args.Explain {
+		v.Explained = &explain.Explanation
 	}
 	return v, nil
 }

@@ -54,6 +54,9 @@ func (a anyOf) eval(s any, env *Env) Truth {
 func (n negate) eval(s any, env *Env) Truth { return True - n.sub.eval(s, env) }
 
 func (x exists) eval(s any, env *Env) Truth {
+	if x.sub.Known != nil && !x.sub.Known(s) {
+		return Null
+	}
 	result := False
 	for i := range x.sub.Len(s) {
 		if t := x.cond.eval(x.sub.At(s, i), env); t > result {
@@ -70,6 +73,18 @@ func (n isNull) eval(s any, _ *Env) Truth { return truth(n.p.known(s) != !n.not)
 
 // known tells whether the parameter has a value at all.
 func (p *Param) known(s any) (known bool) {
+	if p.Each == nil {
+		return p.has(s)
+	}
+	for i := range p.Each.Len(s) {
+		if p.has(p.Each.At(s, i)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Param) has(s any) (known bool) {
 	switch {
 	case p.Texts != nil:
 		return len(p.Texts(s)) > 0
@@ -158,7 +173,7 @@ func ordered(op operator, sign int) bool {
 
 type boolTest struct {
 	p    *Param
-	want bool
+	want [2]bool // whether false and true hold
 }
 
 func (t boolTest) eval(s any, _ *Env) Truth {
@@ -166,7 +181,10 @@ func (t boolTest) eval(s any, _ *Env) Truth {
 	if !known {
 		return Null
 	}
-	return truth(v == t.want)
+	if v {
+		return truth(t.want[1])
+	}
+	return truth(t.want[0])
 }
 
 type dateTest struct {
