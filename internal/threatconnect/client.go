@@ -107,15 +107,6 @@ func healable(err error) bool {
 	return false
 }
 
-// put writes body to path once: feedback, which may be repeated with the next run.
-func (c *Client) put(ctx context.Context, path string, query url.Values, body any) error {
-	data, err := json.Marshal(body)
-	if err != nil {
-		return &sdk.Error{Failure: sdk.Permanent, Message: "the feedback cannot be written as JSON", Err: err}
-	}
-	return c.once(ctx, http.MethodPut, path, query, data, func(io.Reader) error { return nil })
-}
-
 // once makes one call, twice where the login was renewed or the clock corrected in
 // between.
 func (c *Client) once(ctx context.Context, method, path string, query url.Values, body []byte, read func(io.Reader) error) error {

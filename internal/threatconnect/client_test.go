@@ -231,7 +231,7 @@ func TestCallersErrorEndsTheListing(t *testing.T) {
 	c := start(t, in)
 	stop := errors.New("enough")
 	err := c.Indicators(t.Context(), Query{}, nil, func(*Indicator) error { return stop })
-	if err != stop || len(in.served) != 1 {
+	if !errors.Is(err, stop) || len(in.served) != 1 {
 		t.Errorf("%v after %d calls", err, len(in.served))
 	}
 }

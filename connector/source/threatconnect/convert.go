@@ -1,6 +1,7 @@
 package threatconnect
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -20,10 +21,9 @@ func indicatorOf(i *threatconnect.Indicator) (indicator.Indicator, *indicator.Re
 		return indicator.Indicator{}, &indicator.Refusal{Reason: indicator.ReasonUnknownKind, Text: i.Type + " " + i.Summary, Detail: "no kind of ours is ThreatConnect's type " + i.Type}
 	}
 	ind, err := indicator.Parse(kind, text)
-	if err != nil {
-		return ind, err.(*indicator.Refusal) // Parse has no other error
-	}
-	return ind, nil
+	var refusal *indicator.Refusal
+	errors.As(err, &refusal) // Parse has no other error
+	return ind, refusal
 }
 
 func valueOf(i *threatconnect.Indicator) (indicator.Kind, string) {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"time"
 
 	"github.com/remeld/remeld/internal/threatconnect"
@@ -47,7 +48,7 @@ func (p *poll) changes(ctx context.Context, cursor, first time.Time) (tooMany bo
 		return nil
 	}
 	err = p.touched(ctx, cursor, note)
-	if err == errTooMany {
+	if errors.Is(err, errTooMany) {
 		p.source.env.Log.Info("too many changes to look up one by one; everything is read", "more_than", maxChanged)
 		return true, nil
 	}
@@ -60,11 +61,7 @@ func (p *poll) changes(ctx context.Context, cursor, first time.Time) (tooMany bo
 // value is an indicator in whatever owner.
 type value struct{ typ, summary string }
 
-type tooManyError struct{}
-
-func (tooManyError) Error() string { return "too many changes" }
-
-var errTooMany error = tooManyError{}
+var errTooMany = errors.New("too many changes")
 
 // touched calls note for everything that may have changed. Deletions are kept by
 // owner; without owners given those of every owner the user may read are asked for.
