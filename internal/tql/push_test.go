@@ -8,11 +8,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-func push(t testing.TB, query string, server *Server) Split {
-	t.Helper()
-	s, err := v3Compile(t, query).Push(server)
+func push(tb testing.TB, query string, server *Server) Split {
+	tb.Helper()
+	s, err := v3Compile(tb, query).Push(server)
 	if err != nil {
-		t.Fatalf("%s: %v", query, err)
+		tb.Fatalf("%s: %v", query, err)
 	}
 	return s
 }

@@ -20,13 +20,13 @@ var V3Indicators = v3Schemas().indicators
 // v3Tables are the tables of parameters, which refer to each other.
 type v3Tables struct {
 	indicators, groups, commonGroups, profiles, tags, labels, attributes *Schema
-	cases, artifacts, requirements, victims, assets                      *Schema
+	cases, artefacts, requirements, victims, assets                      *Schema
 }
 
 func v3Schemas() *v3Tables {
 	t := &v3Tables{
 		indicators: NewSchema(), groups: NewSchema(), commonGroups: NewSchema(), profiles: NewSchema(),
-		tags: NewSchema(), labels: NewSchema(), attributes: NewSchema(), cases: NewSchema(), artifacts: NewSchema(),
+		tags: NewSchema(), labels: NewSchema(), attributes: NewSchema(), cases: NewSchema(), artefacts: NewSchema(),
 		requirements: NewSchema(), victims: NewSchema(), assets: NewSchema(),
 	}
 	t.addIndicators()

@@ -9,24 +9,24 @@ import (
 )
 
 // v3Objects are indicators of every type, as the v3 API answers them.
-func v3Objects(t testing.TB) (out []*Object) {
-	t.Helper()
+func v3Objects(tb testing.TB) (out []*Object) {
+	tb.Helper()
 	data, err := os.ReadFile("testdata/v3.ndjson")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	err = ReadObjects(bytes.NewReader(data), func(_ []byte, o *Object) error { out = append(out, o); return nil })
 	if err != nil || len(out) != 12 {
-		t.Fatalf("%d objects, %v", len(out), err)
+		tb.Fatalf("%d objects, %v", len(out), err)
 	}
 	return out
 }
 
-func v3Compile(t testing.TB, query string) *Filter {
-	t.Helper()
+func v3Compile(tb testing.TB, query string) *Filter {
+	tb.Helper()
 	f, err := Compile(query, Options{Schema: V3Indicators})
 	if err != nil {
-		t.Fatalf("%s: %v", query, err)
+		tb.Fatalf("%s: %v", query, err)
 	}
 	return f
 }
@@ -181,4 +181,28 @@ func TestKeywords_AreThoseOfTheReference(t *testing.T) {
 			t.Errorf("%s is missing", want)
 		}
 	}
+}
+
+func TestParams_AreAllDocumented(t *testing.T) {
+	seen := map[*Schema]bool{}
+	var check func(s *Schema)
+	check = func(s *Schema) {
+		if seen[s] {
+			return
+		}
+		seen[s] = true
+		for _, p := range s.Params() {
+			if p.Doc == "" {
+				t.Errorf("%s has no documentation", p.Name)
+			}
+		}
+		for _, sub := range s.Subs() {
+			if sub.Doc == "" {
+				t.Errorf("%s has no documentation", sub.Name)
+			}
+			check(sub.Schema)
+		}
+	}
+	check(Records)
+	check(V3Indicators)
 }

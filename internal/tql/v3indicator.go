@@ -232,7 +232,7 @@ func (t *v3Tables) addIndicatorLists() {
 		collection("hasIndicator", s, "associatedIndicators", "indicators it is associated with"),
 		collection("hasCustomAssociation", s, "customAssociations", "indicators of a custom association"),
 		collection("hasAttribute", t.attributes, "attributes", "its attributes"),
-		collection("hasArtifact", t.artifacts, "associatedArtifacts", "artifacts it is associated with"),
+		collection("hasArtifact", t.artefacts, "associatedArtifacts", "artefacts it is associated with"),
 		collection("hasCase", t.cases, "associatedCases", "cases it is associated with"),
 		reported("hasIntelRequirement", t.requirements, "associatedIntelRequirements", "intelligence requirements"),
 		reported("hasVictim", t.victims, "associatedVictims", "victims"),
