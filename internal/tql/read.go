@@ -97,9 +97,6 @@ func (d *reader) one() error {
 	if err != nil {
 		return err
 	}
-	if raw.Kind() != '{' {
-		return fmt.Errorf("an object is expected, not %.20s", raw)
-	}
 	o, err := DecodeObject(raw)
 	if err != nil {
 		return err

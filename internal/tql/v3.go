@@ -2,6 +2,7 @@ package tql
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +43,7 @@ func v3Schemas() *v3Tables {
 }
 
 // field is one row of a table of plain fields: a parameter and the keys under which
-// an object may have its value, the parameter's own name if none is given.
+// an object may have its value; the last is the parameter's own name.
 type field struct {
 	name string
 	typ  Type
@@ -60,8 +61,8 @@ func (s *Schema) addFields(rows []field) {
 
 func (r field) param() Param {
 	keys := strings.Fields(r.keys)
-	if len(keys) == 0 {
-		keys = []string{r.name}
+	if !slices.Contains(keys, r.name) {
+		keys = append(keys, r.name)
 	}
 	p := Param{Name: r.name, Type: r.typ, Doc: r.doc, Field: r.from}
 	p.read(func(s any) *Object { return object(s) }, keys)

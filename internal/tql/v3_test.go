@@ -86,7 +86,7 @@ func TestV3_Matches(t *testing.T) {
 		`dateAdded GEQ "2023-01-01" and dateAdded LEQ "2023-01-08"`: "5", `dateAdded = "2023-12-31"`: "4", `dateAdded > "2023-12-31" and dateAdded < "2025-01-01"`: "3", `lastModified >= "NOW() - 15 MINUTES"`: "2",
 		`dateAdded >= "NOW() - 1 DAY"`: "1 2", `dateAdded > "now()-1 month" and dateAdded < today()`: "1", `dateAdded > "2024-05-31T23:59:59+00:00" and dateAdded <= "2024-06-01 00:00:00"`: "3",
 		// our own names
-		`severity >= 4`: "1 4", `dateadded is null`: "12",
+		`severity >= 4`: "1 4", `md5 = "d41d8cd98f00b204e9800998ecf8427e"`: "5", `fileName endswith ".EXE"`: "5", `threatAssessRating > 3.5`: "1", `privateFlag = true`: "3", `dateadded is null`: "12",
 	} {
 		f := v3Compile(t, query)
 		if got := v3Matches(f, objects); got != want {
