@@ -128,6 +128,7 @@ type numberTest struct {
 	p      *Param
 	op     operator
 	values []float64
+	set    map[float64]struct{} // of many values
 	not    bool
 }
 
@@ -138,6 +139,10 @@ func (t numberTest) eval(s any, _ *Env) Truth {
 	}
 	if t.op.ordering() {
 		return truth(ordered(t.op, compare(v, t.values[0])))
+	}
+	if t.set != nil {
+		_, found := t.set[v]
+		return truth(found != t.not)
 	}
 	for _, w := range t.values {
 		if v == w {

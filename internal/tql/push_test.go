@@ -71,6 +71,16 @@ func TestPush_SaysWhatGoesWhere(t *testing.T) {
 	}
 }
 
+func TestPush_OfOurRecordsKeepsAll(t *testing.T) {
+	f, err := Compile(`confidence >= 70`, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := f.Push(AnyServer); err != nil || s.Server != "" || s.Local != f {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
 func TestPush_ParametersThatOnlyTheServerHas(t *testing.T) {
 	server, err := ParseServer([]byte(`{"data":[{"keyword":"id","name":"ID","type":"Integer"},{"keyword":"customRisk","name":"Risk","type":"Integer"},{"keyword":"watched","name":"W","type":"Boolean"}],"count":3,"status":"Success"}`))
 	if err != nil {

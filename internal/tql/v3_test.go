@@ -47,7 +47,7 @@ func TestV3_Matches(t *testing.T) {
 	objects := v3Objects(t)
 	for query, want := range map[string]string{
 		// fields and their absence
-		`id = 5`: "5", `id in (1, "3")`: "1 3", `owner = 2`: "2", `ownerName = "ORG A" and type is null and rating >= 3`: "1 3",
+		`id = 5`: "5", `id in (1, "3")`: "1 3", `id in (1,2,3,4,5,6,7,8,99,100)`: "1 2 3 4 5 6 7 8", `id not in (1,2,3,4,5,6,7,8,99,100)`: "10 11 12", `owner = 2`: "2", `ownerName = "ORG A" and type is null and rating >= 3`: "1 3",
 		`rating is null`: "2 6 7 10 12", `rating = 0`: "11", `rating != 4`: "3 4 5 8 11", `not rating = 4`: "3 4 5 8 11", `rating > 2.5`: "1 3 4",
 		`rating not in (4, 5)`: "3 5 8 11", `confidence = 0 or confidence is null`: "2 6 7 10 11",
 		`description contains "Bob"`: "1", `not description contains "Bob"`: "3", `source like "own%"`: "1",
