@@ -215,7 +215,7 @@ func (c *compiler) predicate(n *predicate) (evaluator, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	return denied(exists{sub: p.Each, cond: e}, not), nil
+	return denied(some{exists{sub: p.Each, cond: e}}, not), nil
 }
 
 // test builds the comparison with one value.

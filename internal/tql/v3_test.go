@@ -74,6 +74,8 @@ func TestV3_Matches(t *testing.T) {
 		`securityLabel like "%TLP:AMBER%"`: "1", `securityLabel = "internal"`: "3", `tlp = "red"`: "3", `tlp <= "amber"`: "1", `associatedGroup EQ 11`: "1", `associatedGroup not in (11) and id < 3`: "2",
 		// nested tables
 		`hasTag(name = "C2")`: "1", `hasTag(name = "c2")`: "3", `hasTag(summary = "C2")`: "1 3", `hasTag(techniqueId startswith "T1001")`: "1", `not hasTag(techniqueId is null) and rating > 0`: "8",
+		// what is unknown of a thing does not make the thing unknown, as with EXISTS in SQL
+		`not hasTag(techniqueId = "T1001") and id in (1, 3, 4)`: "3 4", `not hasIndicator(rating > 3) and typeName = "Host"`: "3", `tagOwnerName != "x" and id = 3`: "",
 		`hasTag(name = "a") and hasTag(name = "b")`: "4", `hasAllTags(name in ("a","b"))`: "4", `hasTag(name = "a" and name = "b")`: "", `hasTag(id = 2)`: "1 4", `hasTag = 2`: "1 4",
 		`hasSecurityLabel(name = "tlp:red")`: "3", `hasSecurityLabel(ownerName = "system" and color = "ffc000")`: "1",
 		`hasAttribute(typeName = "Phase of Intrusion" and text = "c2")`: "1", `hasAttribute(intVal > 41 and typeName = "score")`: "1", `hasAttribute(pinned = true and user startswith "1111")`: "1",
