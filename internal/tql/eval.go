@@ -24,7 +24,7 @@ type (
 	}
 	// some is exists for a parameter with several values, where an unknown value
 	// leaves the comparison unknown.
-	some struct{ exists }
+	some   struct{ exists }
 	isNull struct {
 		p   *Param
 		not bool
