@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/remeld/remeld/indicator"
 	"github.com/remeld/remeld/internal/tql"
@@ -16,6 +17,16 @@ type QueryArgs struct {
 	Node    string `json:"node"`
 	Most    int    `json:"most"`
 	Explain bool   `json:"explain"`
+	// Now is what NOW() and TODAY() count from, the clock's time if zero.
+	Now time.Time `json:"now,omitzero"`
+}
+
+// Env is what the query may know besides the records, by a clock.
+func (a QueryArgs) Env(clock interface{ Now() time.Time }) *tql.Env {
+	if !a.Now.IsZero() {
+		return &tql.Env{Now: a.Now}
+	}
+	return &tql.Env{Now: clock.Now()}
 }
 
 // QueryRow is one record that matches.
@@ -48,7 +59,7 @@ func (a *App) Query(ctx context.Context, args QueryArgs) (QueryView, error) {
 	if err != nil {
 		return v, err
 	}
-	env := &tql.Env{Now: a.clock.Now()}
+	env := args.Env(a.clock)
 	for _, name := range nodes {
 		err := a.engine.Desired(ctx, name, func(rec *indicator.Record) error {
 			if args.Explain {

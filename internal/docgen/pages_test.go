@@ -26,6 +26,7 @@ func TestPages(t *testing.T) {
 		"docs/configuration.md": docgen.Configuration(),
 		"docs/delivery.md":      docgen.Reasons(),
 		"docs/cli.md":           docgen.CLI(cli.Root()),
+		"docs/tql.md":           docgen.TQL(),
 	} {
 		checkPage(t, page, blocks)
 	}

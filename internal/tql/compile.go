@@ -202,7 +202,7 @@ func (c *compiler) predicate(n *predicate) (evaluator, *Error) {
 		return nil, err
 	}
 	if !p.Type.takes(n.op) {
-		return nil, c.fail(n.opOffset, "it takes "+operatorsOf(p.Type), "operator %s is not valid for %s, a %s parameter", n.op, n.name, p.Type)
+		return nil, c.fail(n.opOffset, "it takes "+p.Type.Operators(), "operator %s is not valid for %s, a %s parameter", n.op, n.name, p.Type)
 	}
 	not := n.not || n.op == opNotEqual
 	if not && (p.Texts != nil || p.Each != nil) {
@@ -215,7 +215,7 @@ func (c *compiler) predicate(n *predicate) (evaluator, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	return denied(exists{sub: p.Each, cond: e}, not), nil
+	return denied(some{exists{sub: p.Each, cond: e}}, not), nil
 }
 
 // test builds the comparison with one value.
@@ -239,7 +239,8 @@ func (c *compiler) test(p *Param, n *predicate, not bool) (evaluator, *Error) {
 	}
 }
 
-func operatorsOf(t Type) string {
+// Operators lists the operators that the type takes, separated by blanks.
+func (t Type) Operators() string {
 	var out []string
 	for op := range operator(len(operatorText)) {
 		if t.takes(op) {

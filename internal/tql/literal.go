@@ -27,6 +27,12 @@ func (c *compiler) number(p *Param, n *predicate, not bool) (evaluator, *Error) 
 		v.text = strings.TrimPrefix(strings.TrimSpace(v.text), "+")
 		t.values = append(t.values, f)
 	}
+	if len(t.values) > manyValues {
+		t.set = make(map[float64]struct{}, len(t.values))
+		for _, v := range t.values {
+			t.set[v] = struct{}{}
+		}
+	}
 	return t, nil
 }
 

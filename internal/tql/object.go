@@ -1,6 +1,7 @@
 package tql
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -26,9 +27,13 @@ var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.Allo
 
 // DecodeObject reads one JSON object.
 func DecodeObject(raw []byte) (*Object, error) {
-	var fields map[string]any
-	if err := json.Unmarshal(raw, &fields, lenient); err != nil {
+	var v any // decoded without reflection, unlike a map
+	if err := json.Unmarshal(raw, &v, lenient); err != nil {
 		return nil, err
+	}
+	fields, ok := v.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("an object is expected, not %.20s", raw)
 	}
 	return NewObject(fields), nil
 }

@@ -26,8 +26,13 @@ type Split struct {
 // values, networks under NOT, = of dates under NOT, descriptions), the condition is
 // evaluated here. That the letters' case does not count for them is taken on trust.
 //
+// A query over another schema is kept whole.
+//
 // The error says which condition only the server could answer, and cannot be asked.
 func (f *Filter) Push(server *Server) (Split, error) {
+	if f.schema != V3Indicators {
+		return Split{Local: f, Kept: []string{f.String()}}, nil
+	}
 	conditions := []node{f.tree}
 	if and, ok := f.tree.(*logical); ok && !and.or {
 		conditions = and.sub

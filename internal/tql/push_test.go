@@ -8,11 +8,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-func push(t testing.TB, query string, server *Server) Split {
-	t.Helper()
-	s, err := v3Compile(t, query).Push(server)
+func push(tb testing.TB, query string, server *Server) Split {
+	tb.Helper()
+	s, err := v3Compile(tb, query).Push(server)
 	if err != nil {
-		t.Fatalf("%s: %v", query, err)
+		tb.Fatalf("%s: %v", query, err)
 	}
 	return s
 }
@@ -68,6 +68,16 @@ func TestPush_SaysWhatGoesWhere(t *testing.T) {
 	s := push(t, `id = 1 and (tlp = "red" or tag != "x") and (id > 2 and tlp = "red" or id < 1)`, AnyServer)
 	if len(s.Pushed) != 1 || len(s.Kept) != 2 || len(s.Helped) != 1 || !strings.HasPrefix(s.Helped[0], "(id > 2") {
 		t.Errorf("%q %q %q", s.Pushed, s.Kept, s.Helped)
+	}
+}
+
+func TestPush_OfOurRecordsKeepsAll(t *testing.T) {
+	f, err := Compile(`confidence >= 70`, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := f.Push(AnyServer); err != nil || s.Server != "" || s.Local != f {
+		t.Errorf("%+v, %v", s, err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -23,7 +24,7 @@ func (e *InputError) Unwrap() error { return e.Err }
 
 // pageStart is how a page of the v3 API begins: no object of it has such a member
 // first.
-var pageStart = regexp.MustCompile(`^\s*\{\s*"(next|data|prev|count|status)"\s*:`)
+var pageStart = regexp.MustCompile(`^\s*\{\s*"(next|data|prev|count|status|message)"\s*:`)
 
 const (
 	readBuffer = 1 << 16
@@ -97,9 +98,6 @@ func (d *reader) one() error {
 	if err != nil {
 		return err
 	}
-	if raw.Kind() != '{' {
-		return fmt.Errorf("an object is expected, not %.20s", raw)
-	}
 	o, err := DecodeObject(raw)
 	if err != nil {
 		return err
@@ -124,21 +122,27 @@ func (d *reader) list() error {
 	return err
 }
 
-// page reads the data of one page.
+// page reads the data of one page. What the server answers in place of one is an
+// error, not a page without indicators.
 func (d *reader) page() error {
 	if _, err := d.dec.ReadToken(); err != nil {
 		return err
 	}
+	var status, message string
 	for d.dec.PeekKind() != '}' {
 		name, err := d.dec.ReadToken()
 		if err != nil {
 			return unexpected(err)
 		}
-		switch isData := name.String() == "data"; {
-		case isData && d.dec.PeekKind() == '[':
+		switch key := name.String(); {
+		case key == "data" && d.dec.PeekKind() == '[':
 			err = d.list()
-		case isData && d.dec.PeekKind() == '{':
+		case key == "data" && d.dec.PeekKind() == '{':
 			err = d.one() // the answer to a request for one object
+		case key == "status":
+			status, err = d.text()
+		case key == "message":
+			message, err = d.text()
 		default:
 			err = d.dec.SkipValue()
 		}
@@ -146,8 +150,21 @@ func (d *reader) page() error {
 			return unexpected(err)
 		}
 	}
+	if status != "" && !strings.EqualFold(status, "success") {
+		return fmt.Errorf("the server answered %s: %q", status, message)
+	}
 	_, err := d.dec.ReadToken()
 	return err
+}
+
+// text reads a value that may be text.
+func (d *reader) text() (string, error) {
+	raw, err := d.dec.ReadValue()
+	if err != nil || raw.Kind() != '"' {
+		return "", err
+	}
+	text, err := jsontext.AppendUnquote(nil, raw)
+	return string(text), err
 }
 
 // unexpected is the end of the input inside something.

@@ -51,6 +51,7 @@ func TestReadObjects_SaysWhere(t *testing.T) {
 	for input, line := range map[string]int{
 		"{\"id\":1}\n{\"id\":,}\n": 2, "{\"id\":1}\n{\"id\":2": 2, "{\"id\":1}\n\n5\n": 3, "[{\"id\":1},\n\n {]": 3,
 		"{\"data\":[\n{\"id\":1}\n": 2, "[1]": 1, "hello": 1, "{\"data\":5}\n{\"data\":[3]}": 2,
+		`{"message":"Invalid TQL","status":"Error"}`: 1,
 	} {
 		_, err := readIDs(input)
 		var at *InputError

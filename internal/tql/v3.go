@@ -2,6 +2,7 @@ package tql
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,13 +21,13 @@ var V3Indicators = v3Schemas().indicators
 // v3Tables are the tables of parameters, which refer to each other.
 type v3Tables struct {
 	indicators, groups, commonGroups, profiles, tags, labels, attributes *Schema
-	cases, artifacts, requirements, victims, assets                      *Schema
+	cases, artefacts, requirements, victims, assets                      *Schema
 }
 
 func v3Schemas() *v3Tables {
 	t := &v3Tables{
 		indicators: NewSchema(), groups: NewSchema(), commonGroups: NewSchema(), profiles: NewSchema(),
-		tags: NewSchema(), labels: NewSchema(), attributes: NewSchema(), cases: NewSchema(), artifacts: NewSchema(),
+		tags: NewSchema(), labels: NewSchema(), attributes: NewSchema(), cases: NewSchema(), artefacts: NewSchema(),
 		requirements: NewSchema(), victims: NewSchema(), assets: NewSchema(),
 	}
 	t.addIndicators()
@@ -42,7 +43,7 @@ func v3Schemas() *v3Tables {
 }
 
 // field is one row of a table of plain fields: a parameter and the keys under which
-// an object may have its value, the parameter's own name if none is given.
+// an object may have its value; the last is the parameter's own name.
 type field struct {
 	name string
 	typ  Type
@@ -60,8 +61,8 @@ func (s *Schema) addFields(rows []field) {
 
 func (r field) param() Param {
 	keys := strings.Fields(r.keys)
-	if len(keys) == 0 {
-		keys = []string{r.name}
+	if !slices.Contains(keys, r.name) {
+		keys = append(keys, r.name)
 	}
 	p := Param{Name: r.name, Type: r.typ, Doc: r.doc, Field: r.from}
 	p.read(func(s any) *Object { return object(s) }, keys)

@@ -9,24 +9,24 @@ import (
 )
 
 // v3Objects are indicators of every type, as the v3 API answers them.
-func v3Objects(t testing.TB) (out []*Object) {
-	t.Helper()
+func v3Objects(tb testing.TB) (out []*Object) {
+	tb.Helper()
 	data, err := os.ReadFile("testdata/v3.ndjson")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	err = ReadObjects(bytes.NewReader(data), func(_ []byte, o *Object) error { out = append(out, o); return nil })
 	if err != nil || len(out) != 12 {
-		t.Fatalf("%d objects, %v", len(out), err)
+		tb.Fatalf("%d objects, %v", len(out), err)
 	}
 	return out
 }
 
-func v3Compile(t testing.TB, query string) *Filter {
-	t.Helper()
+func v3Compile(tb testing.TB, query string) *Filter {
+	tb.Helper()
 	f, err := Compile(query, Options{Schema: V3Indicators})
 	if err != nil {
-		t.Fatalf("%s: %v", query, err)
+		tb.Fatalf("%s: %v", query, err)
 	}
 	return f
 }
@@ -47,7 +47,7 @@ func TestV3_Matches(t *testing.T) {
 	objects := v3Objects(t)
 	for query, want := range map[string]string{
 		// fields and their absence
-		`id = 5`: "5", `id in (1, "3")`: "1 3", `owner = 2`: "2", `ownerName = "ORG A" and type is null and rating >= 3`: "1 3",
+		`id = 5`: "5", `id in (1, "3")`: "1 3", `id in (1,2,3,4,5,6,7,8,99,100)`: "1 2 3 4 5 6 7 8", `id not in (1,2,3,4,5,6,7,8,99,100)`: "10 11 12", `owner = 2`: "2", `ownerName = "ORG A" and type is null and rating >= 3`: "1 3",
 		`rating is null`: "2 6 7 10 12", `rating = 0`: "11", `rating != 4`: "3 4 5 8 11", `not rating = 4`: "3 4 5 8 11", `rating > 2.5`: "1 3 4",
 		`rating not in (4, 5)`: "3 5 8 11", `confidence = 0 or confidence is null`: "2 6 7 10 11",
 		`description contains "Bob"`: "1", `not description contains "Bob"`: "3", `source like "own%"`: "1",
@@ -74,6 +74,8 @@ func TestV3_Matches(t *testing.T) {
 		`securityLabel like "%TLP:AMBER%"`: "1", `securityLabel = "internal"`: "3", `tlp = "red"`: "3", `tlp <= "amber"`: "1", `associatedGroup EQ 11`: "1", `associatedGroup not in (11) and id < 3`: "2",
 		// nested tables
 		`hasTag(name = "C2")`: "1", `hasTag(name = "c2")`: "3", `hasTag(summary = "C2")`: "1 3", `hasTag(techniqueId startswith "T1001")`: "1", `not hasTag(techniqueId is null) and rating > 0`: "8",
+		// what is unknown of a thing does not make the thing unknown, as with EXISTS in SQL
+		`not hasTag(techniqueId = "T1001") and id in (1, 3, 4)`: "3 4", `not hasIndicator(rating > 3) and typeName = "Host"`: "3", `tagOwnerName != "x" and id = 3`: "",
 		`hasTag(name = "a") and hasTag(name = "b")`: "4", `hasAllTags(name in ("a","b"))`: "4", `hasTag(name = "a" and name = "b")`: "", `hasTag(id = 2)`: "1 4", `hasTag = 2`: "1 4",
 		`hasSecurityLabel(name = "tlp:red")`: "3", `hasSecurityLabel(ownerName = "system" and color = "ffc000")`: "1",
 		`hasAttribute(typeName = "Phase of Intrusion" and text = "c2")`: "1", `hasAttribute(intVal > 41 and typeName = "score")`: "1", `hasAttribute(pinned = true and user startswith "1111")`: "1",
@@ -86,7 +88,7 @@ func TestV3_Matches(t *testing.T) {
 		`dateAdded GEQ "2023-01-01" and dateAdded LEQ "2023-01-08"`: "5", `dateAdded = "2023-12-31"`: "4", `dateAdded > "2023-12-31" and dateAdded < "2025-01-01"`: "3", `lastModified >= "NOW() - 15 MINUTES"`: "2",
 		`dateAdded >= "NOW() - 1 DAY"`: "1 2", `dateAdded > "now()-1 month" and dateAdded < today()`: "1", `dateAdded > "2024-05-31T23:59:59+00:00" and dateAdded <= "2024-06-01 00:00:00"`: "3",
 		// our own names
-		`severity >= 4`: "1 4", `dateadded is null`: "12",
+		`severity >= 4`: "1 4", `md5 = "d41d8cd98f00b204e9800998ecf8427e"`: "5", `fileName endswith ".EXE"`: "5", `threatAssessRating > 3.5`: "1", `privateFlag = true`: "3", `dateadded is null`: "12",
 	} {
 		f := v3Compile(t, query)
 		if got := v3Matches(f, objects); got != want {
@@ -181,4 +183,28 @@ func TestKeywords_AreThoseOfTheReference(t *testing.T) {
 			t.Errorf("%s is missing", want)
 		}
 	}
+}
+
+func TestParams_AreAllDocumented(t *testing.T) {
+	seen := map[*Schema]bool{}
+	var check func(s *Schema)
+	check = func(s *Schema) {
+		if seen[s] {
+			return
+		}
+		seen[s] = true
+		for _, p := range s.Params() {
+			if p.Doc == "" {
+				t.Errorf("%s has no documentation", p.Name)
+			}
+		}
+		for _, sub := range s.Subs() {
+			if sub.Doc == "" {
+				t.Errorf("%s has no documentation", sub.Name)
+			}
+			check(sub.Schema)
+		}
+	}
+	check(Records)
+	check(V3Indicators)
 }

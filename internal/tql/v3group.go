@@ -96,7 +96,7 @@ func (t *v3Tables) addCommonSubs(s *Schema, names ...string) {
 		associated("hasGroup", t.groups, "associatedGroups", "groups it is associated with"),
 		associated("hasIndicator", t.indicators, "associatedIndicators", "indicators it is associated with"),
 		associated("hasCase", t.cases, "associatedCases", "cases it is associated with"),
-		associated("hasArtifact", t.artifacts, "associatedArtifacts", "artifacts it is associated with"),
+		associated("hasArtifact", t.artefacts, "associatedArtifacts", "artefacts it is associated with"),
 		reported("hasIntelRequirement", t.requirements, "associatedIntelRequirements", "intelligence requirements"),
 		reported("hasVictim", t.victims, "associatedVictims", "victims"),
 		reported("hasVictimAsset", t.assets, "associatedVictimAssets", "assets of victims"),

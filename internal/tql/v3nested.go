@@ -119,20 +119,22 @@ func (t *v3Tables) addCases() {
 		{"threatAssessScore", Number, "", "ThreatAssess score", ""}, {"calScore", Number, "", "CAL score", ""},
 	})
 	addDescription(t.cases)
+	t.cases.addTagParams(collection("", t.tags, "tags", ""))
 	t.addCommonSubs(t.cases, "hasTag", "hasAllTags", "hasGroup", "hasIndicator", "hasCase", "hasArtifact", "hasAttribute")
-	t.artifacts.addFields([]field{
+	t.artefacts.addFields([]field{
 		{"id", Number, "", "number", ""}, {"summary", Text, "", "text", ""}, {"type", Text, "", "type", ""},
 		{"typeName", Text, "type", "name of the type", ""}, {"source", Text, "", "source", ""}, {"dateAdded", Date, "", "when it was added", ""},
 		{"caseId", Number, "", "number of the case", ""}, {"noteId", Number, "", "number of a note", ""}, {"taskId", Number, "", "number of a task", ""},
 		{"analyticsScore", Number, "", "score", ""}, {"indicatorActive", Bool, "", "its indicator is active", ""},
 	})
-	t.addCommonSubs(t.artifacts, "hasGroup", "hasIndicator", "hasCase")
+	t.addCommonSubs(t.artefacts, "hasGroup", "hasIndicator", "hasCase")
 	t.requirements.addFields([]field{
 		{"id", Number, "", "number", ""}, {"requirement", Text, "", "text", ""}, {"uniqueId", Text, "", "identifier", ""},
 		{"category", Text, "category.name category", "category", ""}, {"subtype", Text, "subtype.name subtype", "subtype", ""},
 		{"dateAdded", Date, "", "when it was added", ""}, {"lastModified", Date, "", "when it was last modified", ""},
 		{"owner", Number, "ownerId", "number of the owner", ""}, {"ownerName", Text, "", "name of the owner", ""},
 	})
+	t.requirements.addTagParams(collection("", t.tags, "tags", ""))
 	t.addCommonSubs(t.requirements, "hasTag", "hasGroup", "hasIndicator", "hasCase", "hasArtifact", "hasVictim", "hasVictimAsset")
 }
 
@@ -145,6 +147,8 @@ func (t *v3Tables) addVictims() {
 		{"owner", Number, "ownerId", "number of the owner", ""}, {"ownerName", Text, "", "name of the owner", ""},
 	})
 	addDescription(t.victims)
+	t.victims.addTagParams(collection("", t.tags, "tags", ""))
+	t.victims.addEach(field{"securityLabel", Text, "name", "name of a security label", ""}, collection("", t.labels, "securityLabels", ""))
 	t.addCommonSubs(t.victims, "hasTag", "hasAllTags", "hasSecurityLabel", "hasAttribute", "hasGroup", "hasIndicator", "hasVictim", "hasVictimAsset")
 	t.assets.addFields([]field{
 		{"id", Number, "", "number", ""}, {"asset", Text, "asset summary", "the asset", ""}, {"summary", Text, "summary asset", "the asset", ""},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +15,7 @@ import (
 
 func (c *cli) queryCommand() *cobra.Command {
 	var args app.QueryArgs
-	var input string
+	var input, asOf string
 	cmd := &cobra.Command{
 		Use: "query TQL", Short: "Find records by a query in TQL",
 		Long: `Finds records by a query in TQL, ThreatConnect's query language: in the tables of
@@ -38,6 +39,12 @@ ThreatConnect server would be asked, and what each condition is for the records.
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, text []string) error {
 			args.TQL = text[0]
+			if asOf != "" {
+				var err error
+				if args.Now, err = time.Parse(time.RFC3339, asOf); err != nil {
+					return fmt.Errorf("--now %s: write a time such as 2026-03-01T12:00:00Z", asOf)
+				}
+			}
 			if !cmd.Flags().Changed("input") {
 				return c.queryStore(cmd, args)
 			}
@@ -53,6 +60,7 @@ ThreatConnect server would be asked, and what each condition is for the records.
 	cmd.Flags().StringVar(&args.Node, "node", "", "only this node; every source and processor if not given")
 	cmd.Flags().IntVar(&args.Most, "most", 100, "rows to print; the count is of all. With --input all if not given")
 	cmd.Flags().StringVar(&input, "input", "", "read v3 indicators from this `file` (- is standard input) instead of the store")
+	cmd.Flags().StringVar(&asOf, "now", "", "the `time` that NOW() and TODAY() count from, as 2026-03-01T12:00:00Z")
 	cmd.Flags().BoolVar(&args.Explain, "explain", false, "say how the query is read and what each condition is")
 	return cmd
 }

@@ -25,7 +25,7 @@ func (c *cli) queryFile(args app.QueryArgs, name string) error {
 		return err
 	}
 	defer in.Close()
-	q := fileQuery{args: args, filter: filter, env: &tql.Env{Now: app.SystemClock{}.Now()}, out: bufio.NewWriterSize(c.out, 1<<16), json: c.json}
+	q := fileQuery{args: args, filter: filter, env: args.Env(app.SystemClock{}), out: bufio.NewWriterSize(c.out, 1<<16), json: c.json}
 	if args.Explain {
 		return c.explainFile(in, name, &q)
 	}
