@@ -13,5 +13,6 @@ import (
 	_ "github.com/remeld/remeld/connector/source/file"
 	_ "github.com/remeld/remeld/connector/source/http"
 	_ "github.com/remeld/remeld/connector/source/list"
+	_ "github.com/remeld/remeld/connector/source/threatconnect"
 	_ "github.com/remeld/remeld/connector/source/warninglist"
 )

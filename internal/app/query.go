@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/remeld/remeld/indicator"
 	"github.com/remeld/remeld/internal/tql"
@@ -12,9 +13,20 @@ import (
 // QueryArgs are a query in TQL over one node's table, or over all that give
 // something on.
 type QueryArgs struct {
-	TQL  string `json:"tql"`
-	Node string `json:"node"`
-	Most int    `json:"most"`
+	TQL     string `json:"tql"`
+	Node    string `json:"node"`
+	Most    int    `json:"most"`
+	Explain bool   `json:"explain"`
+	// Now is what NOW() and TODAY() count from, the clock's time if zero.
+	Now time.Time `json:"now,omitzero"`
+}
+
+// Env is what the query may know besides the records, by a clock.
+func (a QueryArgs) Env(clock interface{ Now() time.Time }) *tql.Env {
+	if !a.Now.IsZero() {
+		return &tql.Env{Now: a.Now}
+	}
+	return &tql.Env{Now: clock.Now()}
 }
 
 // QueryRow is one record that matches.
@@ -27,8 +39,9 @@ type QueryRow struct {
 
 // QueryView is the answer: how many match, and rows up to the limit.
 type QueryView struct {
-	Matches int        `json:"matches"`
-	Rows    []QueryRow `json:"rows"`
+	Matches   int          `json:"matches"`
+	Rows      []QueryRow   `json:"rows"`
+	Explained *Explanation `json:"explained,omitempty"` // if asked for
 }
 
 // Query finds records by TQL.
@@ -38,13 +51,20 @@ func (a *App) Query(ctx context.Context, args QueryArgs) (QueryView, error) {
 	if err != nil {
 		return v, fmt.Errorf("the query: %w", err)
 	}
+	explain, err := Explain(f, false)
+	if err != nil {
+		return v, err
+	}
 	nodes, err := a.queried(args.Node)
 	if err != nil {
 		return v, err
 	}
-	env := &tql.Env{Now: a.clock.Now()}
+	env := args.Env(a.clock)
 	for _, name := range nodes {
 		err := a.engine.Desired(ctx, name, func(rec *indicator.Record) error {
+			if args.Explain {
+				explain.Add(name+" "+rec.Value, rec, env)
+			}
 			if f.Match(rec, env) != tql.True {
 				return nil
 			}
@@ -57,6 +77,9 @@ func (a *App) Query(ctx context.Context, args QueryArgs) (QueryView, error) {
 		if err != nil {
 			return v, fmt.Errorf("query node %s: %w", name, err)
 		}
+	}
+	if args.Explain {
+		v.Explained = &explain.Explanation
 	}
 	return v, nil
 }

@@ -1,6 +1,7 @@
 package tql
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -13,8 +14,16 @@ type compiler struct {
 	schema *Schema
 	extra  bool
 	zone   *time.Location
+	server *Server
 	clock  bool
 	warn   []string
+	// parts are what evaluates each condition, for Explain.
+	parts map[node]evaluator
+	// path and fields gather what a ThreatConnect request must ask for.
+	path   string
+	fields map[string]bool
+	// implied is set until the query names the schema's implied parameter.
+	implied *Param
 }
 
 func (c *compiler) fail(offset int, help, format string, args ...any) *Error {
@@ -22,6 +31,14 @@ func (c *compiler) fail(offset int, help, format string, args ...any) *Error {
 }
 
 func (c *compiler) compile(n node) (evaluator, *Error) {
+	e, err := c.build(n)
+	if err == nil {
+		c.parts[n] = e
+	}
+	return e, err
+}
+
+func (c *compiler) build(n node) (evaluator, *Error) {
 	switch n := n.(type) {
 	case *logical:
 		return c.logical(n)
@@ -61,11 +78,22 @@ func (c *compiler) param(name *string, offset int) (*Param, *Error) {
 	}
 	if p := c.schema.params[plain(*name)]; p != nil {
 		*name = p.Name
-		c.clock = c.clock || p.Clock
+		c.use(p)
 		return p, nil
+	}
+	if c.schema.Family != nil {
+		if p := c.schema.Family(*name); p != nil {
+			c.use(p)
+			return p, nil
+		}
 	}
 	if sub := c.schema.subs[plain(*name)]; sub != nil {
 		return nil, c.fail(offset, "write "+sub.Name+`(name = "x")`, "%s takes a condition in parentheses", sub.Name)
+	}
+	if c.server != nil {
+		if p := c.server.remote(*name); p != nil {
+			return p, nil
+		}
 	}
 	near := diag.Suggest(*name, c.schema.Names())
 	if c.extra && near == "" {
@@ -90,15 +118,33 @@ func cutExtra(name string) (string, bool) {
 	return "", false
 }
 
+// manyNames is how many names a message lists at most.
+const manyNames = 40
+
 func (c *compiler) unknown(name, near string, offset int) *Error {
 	help := "parameters are " + strings.Join(c.schema.Names(), ", ")
-	if near != "" {
+	if len(c.schema.names) > manyNames {
+		help = fmt.Sprintf("docs/tql.md lists the %d there are", len(c.schema.names))
+	}
+	if sub := c.schema.nestedWith(name); sub != nil {
+		help = "it is asked of what belongs to the indicator: write " + sub.Name + "(" + name + " … )"
+	} else if near != "" {
 		help = `did you mean "` + near + `"?`
 		if c.extra {
 			help += " A free attribute of that name is extra." + name
 		}
 	}
 	return c.fail(offset, help, "unknown parameter %q", name)
+}
+
+// nestedWith returns the first nested table that has a parameter, nil if none has.
+func (s *Schema) nestedWith(name string) *Sub {
+	for _, sub := range s.nested {
+		if sub.Schema != s && sub.Schema.params[plain(name)] != nil {
+			return sub
+		}
+	}
+	return nil
 }
 
 func (c *compiler) nullTest(n *nullTest) (evaluator, *Error) {
@@ -118,8 +164,7 @@ func (c *compiler) nested(n *nested) (evaluator, *Error) {
 		return nil, c.unknown(n.name, diag.Suggest(n.name, c.schema.Names()), n.offset)
 	}
 	n.name = sub.Name
-	inner := *c
-	inner.schema, inner.extra = sub.Schema, false
+	inner := c.inside(sub)
 	defer func() { c.clock, c.warn = inner.clock, inner.warn }()
 	if sub.Every {
 		return inner.every(n, sub)
@@ -149,17 +194,32 @@ func (c *compiler) every(n *nested, sub *Sub) (evaluator, *Error) {
 }
 
 func (c *compiler) predicate(n *predicate) (evaluator, *Error) {
+	if sub := c.schema.subs[plain(n.name)]; sub != nil && !sub.Every && sub.Schema.params["id"] != nil {
+		return c.byID(n, sub)
+	}
 	p, err := c.param(&n.name, n.offset)
 	if err != nil {
 		return nil, err
 	}
 	if !p.Type.takes(n.op) {
-		return nil, c.fail(n.opOffset, "it takes "+operatorsOf(p.Type), "operator %s is not valid for %s, a %s parameter", n.op, n.name, p.Type)
+		return nil, c.fail(n.opOffset, "it takes "+p.Type.Operators(), "operator %s is not valid for %s, a %s parameter", n.op, n.name, p.Type)
 	}
 	not := n.not || n.op == opNotEqual
-	if not && p.Texts != nil {
+	if not && (p.Texts != nil || p.Each != nil) {
 		c.warn = append(c.warn, n.name+" has several values: the condition asks that none of them matches")
 	}
+	if p.Each == nil {
+		return c.test(p, n, not)
+	}
+	e, err := c.test(p, n, false)
+	if err != nil {
+		return nil, err
+	}
+	return denied(some{exists{sub: p.Each, cond: e}}, not), nil
+}
+
+// test builds the comparison with one value.
+func (c *compiler) test(p *Param, n *predicate, not bool) (evaluator, *Error) {
 	switch p.Type {
 	case Number:
 		return c.number(p, n, not)
@@ -174,11 +234,13 @@ func (c *compiler) predicate(n *predicate) (evaluator, *Error) {
 	case Any:
 		return c.any(p, n, not)
 	default:
+		c.canonical(p, n)
 		return textTest{p: p, m: newMatcher(n, p.Exact), not: not}, nil
 	}
 }
 
-func operatorsOf(t Type) string {
+// Operators lists the operators that the type takes, separated by blanks.
+func (t Type) Operators() string {
 	var out []string
 	for op := range operator(len(operatorText)) {
 		if t.takes(op) {

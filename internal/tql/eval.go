@@ -15,10 +15,16 @@ type (
 	allOf  []evaluator
 	anyOf  []evaluator
 	negate struct{ sub evaluator }
+	// exists asks whether there is a thing the condition is true of. As in SQL that
+	// is true or false, whatever is unknown of the things: one of which it is not
+	// known is not found. It is unknown only where the things themselves are.
 	exists struct {
 		sub  *Sub
 		cond evaluator
 	}
+	// some is exists for a parameter with several values, where an unknown value
+	// leaves the comparison unknown.
+	some   struct{ exists }
 	isNull struct {
 		p   *Param
 		not bool
@@ -54,6 +60,21 @@ func (a anyOf) eval(s any, env *Env) Truth {
 func (n negate) eval(s any, env *Env) Truth { return True - n.sub.eval(s, env) }
 
 func (x exists) eval(s any, env *Env) Truth {
+	if x.sub.Known != nil && !x.sub.Known(s) {
+		return Null
+	}
+	for i := range x.sub.Len(s) {
+		if x.cond.eval(x.sub.At(s, i), env) == True {
+			return True
+		}
+	}
+	return False
+}
+
+func (x some) eval(s any, env *Env) Truth {
+	if x.sub.Known != nil && !x.sub.Known(s) {
+		return Null
+	}
 	result := False
 	for i := range x.sub.Len(s) {
 		if t := x.cond.eval(x.sub.At(s, i), env); t > result {
@@ -70,6 +91,18 @@ func (n isNull) eval(s any, _ *Env) Truth { return truth(n.p.known(s) != !n.not)
 
 // known tells whether the parameter has a value at all.
 func (p *Param) known(s any) (known bool) {
+	if p.Each == nil {
+		return p.has(s)
+	}
+	for i := range p.Each.Len(s) {
+		if p.has(p.Each.At(s, i)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *Param) has(s any) (known bool) {
 	switch {
 	case p.Texts != nil:
 		return len(p.Texts(s)) > 0
@@ -113,6 +146,7 @@ type numberTest struct {
 	p      *Param
 	op     operator
 	values []float64
+	set    map[float64]struct{} // of many values
 	not    bool
 }
 
@@ -123,6 +157,10 @@ func (t numberTest) eval(s any, _ *Env) Truth {
 	}
 	if t.op.ordering() {
 		return truth(ordered(t.op, compare(v, t.values[0])))
+	}
+	if t.set != nil {
+		_, found := t.set[v]
+		return truth(found != t.not)
 	}
 	for _, w := range t.values {
 		if v == w {
@@ -158,7 +196,7 @@ func ordered(op operator, sign int) bool {
 
 type boolTest struct {
 	p    *Param
-	want bool
+	want [2]bool // whether false and true hold
 }
 
 func (t boolTest) eval(s any, _ *Env) Truth {
@@ -166,7 +204,10 @@ func (t boolTest) eval(s any, _ *Env) Truth {
 	if !known {
 		return Null
 	}
-	return truth(v == t.want)
+	if v {
+		return truth(t.want[1])
+	}
+	return truth(t.want[0])
 }
 
 type dateTest struct {

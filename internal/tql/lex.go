@@ -76,6 +76,8 @@ func lexOne(src string, i int) (token, *Error) {
 			help = `write values in plain quotes: "value"`
 		case '&', '|':
 			help = "write AND, OR"
+		case '~':
+			help = "write LIKE or CONTAINS"
 		case '#', '/':
 			help = "TQL has no comments"
 		}

@@ -27,6 +27,12 @@ func (c *compiler) number(p *Param, n *predicate, not bool) (evaluator, *Error) 
 		v.text = strings.TrimPrefix(strings.TrimSpace(v.text), "+")
 		t.values = append(t.values, f)
 	}
+	if len(t.values) > manyValues {
+		t.set = make(map[float64]struct{}, len(t.values))
+		for _, v := range t.values {
+			t.set[v] = struct{}{}
+		}
+	}
 	return t, nil
 }
 
@@ -41,13 +47,21 @@ func parseNumber(s string) (float64, bool) {
 }
 
 func (c *compiler) boolean(p *Param, n *predicate, not bool) (evaluator, *Error) {
-	v := &n.values[0]
-	lower := strings.ToLower(strings.TrimSpace(v.text))
-	if lower != "true" && lower != "false" {
-		return nil, c.fail(v.offset, "write true or false", "%s is true or false, not %s", n.name, quote(v.text))
+	t := boolTest{p: p, want: [2]bool{not, not}}
+	for i := range n.values {
+		v := &n.values[i]
+		lower := strings.ToLower(strings.TrimSpace(v.text))
+		if lower != "true" && lower != "false" {
+			return nil, c.fail(v.offset, "write true or false", "%s is true or false, not %s", n.name, quote(v.text))
+		}
+		v.text, v.kind = lower, valueBool
+		if lower == "true" {
+			t.want[1] = !not
+		} else {
+			t.want[0] = !not
+		}
 	}
-	v.text, v.kind = lower, valueBool
-	return boolTest{p: p, want: (lower == "true") != not}, nil
+	return t, nil
 }
 
 func (c *compiler) date(p *Param, n *predicate, not bool) (evaluator, *Error) {

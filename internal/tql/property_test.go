@@ -1,8 +1,10 @@
 package tql
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -153,6 +155,38 @@ func FuzzCompile(f *testing.F) {
 	})
 }
 
+// FuzzCompileV3: what compiles prints as what compiles, can be cut for any server,
+// and never fails on an object.
+func FuzzCompileV3(f *testing.F) {
+	for _, e := range examples {
+		f.Add(e.query)
+	}
+	for _, a := range v3Atoms {
+		f.Add(a)
+	}
+	objects := v3Objects(f)
+	f.Fuzz(func(t *testing.T, src string) {
+		filter, err := Compile(src, Options{Schema: V3Indicators})
+		if err != nil {
+			return
+		}
+		again, err := Compile(filter.String(), Options{Schema: V3Indicators})
+		if err != nil || again.String() != filter.String() {
+			t.Fatalf("%q prints as %q, which reads as %v, %v", src, filter, again, err)
+		}
+		split, err := filter.Push(AnyServer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Compile(split.Server, Options{Schema: V3Indicators}); err != nil && split.Server != "" {
+			t.Fatalf("%q asks %q: %v", src, split.Server, err)
+		}
+		for _, o := range objects {
+			filter.Explain(o, nil)
+		}
+	})
+}
+
 func BenchmarkMatch(b *testing.B) {
 	many := make([]string, 100)
 	for i := range many {
@@ -178,6 +212,30 @@ func BenchmarkMatch(b *testing.B) {
 			}
 		})
 	}
+}
+
+func BenchmarkV3(b *testing.B) {
+	objects := v3Objects(b)
+	f := v3Compile(b, `typeName in ("Address", "Host") and rating >= 3 and not hasTag(name = "internal")`)
+	b.Run("match", func(b *testing.B) {
+		b.ReportAllocs()
+		for i := 0; b.Loop(); i++ {
+			f.MatchAny(objects[i%len(objects)], nil)
+		}
+	})
+	data, err := os.ReadFile("testdata/v3.ndjson")
+	if err != nil {
+		b.Fatal(err)
+	}
+	many := bytes.Repeat(data, 100)
+	b.Run("read and match", func(b *testing.B) {
+		b.SetBytes(int64(len(many)))
+		for b.Loop() {
+			if err := ReadObjects(bytes.NewReader(many), func(_ []byte, o *Object) error { f.MatchAny(o, nil); return nil }); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 func TestMatch_DoesNotAllocate(t *testing.T) {

@@ -14,7 +14,7 @@ type Type uint8
 const (
 	Text   Type = iota // = != IN LIKE CONTAINS STARTSWITH ENDSWITH, case-insensitive
 	Number             // = != < > <= >= IN; text that is a number is accepted as literal
-	Bool               // = !=
+	Bool               // = != IN
 	Date               // = != < > <= >= IN over instants
 	Enum               // as Text, over a fixed set of names
 	Net                // = != IN: the literal is a network, the value lies inside
@@ -30,9 +30,7 @@ func (t Type) takes(op operator) bool {
 	switch t {
 	case Number, Date:
 		return !op.pattern()
-	case Bool:
-		return op <= opNotEqual
-	case Net:
+	case Bool, Net:
 		return op <= opNotEqual || op == opIn
 	case Any:
 		return true
@@ -47,6 +45,22 @@ func (t Type) takes(op operator) bool {
 type Param struct {
 	Name string // canonical, as the printer writes it
 	Type Type
+	// Doc says what it holds, as a phrase for the documentation.
+	Doc string
+	// Aliases are the other names, filled by Add.
+	Aliases []string
+	// Field is the fields= value of a ThreatConnect request that brings the value,
+	// "" where the answer has it unasked.
+	Field string
+	// Ours marks a parameter that no ThreatConnect server has.
+	Ours bool
+	// Canonical rewrites a text literal of = and IN as the values are spelt and warns
+	// of one that no value can be; nil where any text may be.
+	Canonical func(text string) (canonical, warning string)
+	// Each makes the parameter many-valued: the accessor takes each of its things
+	// instead of the subject. Any of them may match; a negated operator asks that
+	// none does.
+	Each *Sub
 	// Exact makes text comparisons case-sensitive.
 	Exact bool
 	// Clock marks a value that moves without an emitted change (last seen).
@@ -95,8 +109,12 @@ type Sub struct {
 	Schema *Schema
 	// Every asks for each value of a list apart (hasAllTags).
 	Every bool
-	Len   func(subject any) int
-	At    func(subject any, i int) any
+	// Doc and Field are as a parameter's.
+	Doc, Field string
+	Len        func(subject any) int
+	At         func(subject any, i int) any
+	// Known tells whether the subject says at all what it has; nil for always.
+	Known func(subject any) bool
 }
 
 // Schema maps parameter names to types and accessors. Names match without regard
@@ -105,9 +123,17 @@ type Schema struct {
 	params map[string]*Param
 	subs   map[string]*Sub
 	names  []string
-	// Extra makes a parameter of a name that is none, for free attributes and
-	// families of names; nil or a nil result where there are none.
+	listed []*Param
+	nested []*Sub
+	// implied is a true/false parameter that must not be false unless a query names
+	// it (ThreatConnect's indicatorActive), nil for none.
+	implied *Param
+	// Extra makes a parameter of a name that is none, for free attributes; nil or a
+	// nil result where there are none.
 	Extra func(name string) *Param
+	// Family makes a parameter of a name that belongs to a family of names, as
+	// attributeNAME does; nil or a nil result where there is none.
+	Family func(name string) *Param
 }
 
 // NewSchema returns an empty schema.
@@ -117,10 +143,12 @@ func NewSchema() *Schema {
 
 // Add registers a parameter under its name and aliases.
 func (s *Schema) Add(p Param, aliases ...string) *Schema {
+	p.Aliases = aliases
 	for _, name := range append([]string{p.Name}, aliases...) {
 		s.params[plain(name)] = &p
 		s.names = append(s.names, name)
 	}
+	s.listed = append(s.listed, &p)
 	return s
 }
 
@@ -128,7 +156,18 @@ func (s *Schema) Add(p Param, aliases ...string) *Schema {
 func (s *Schema) AddSub(sub Sub) *Schema {
 	s.subs[plain(sub.Name)] = &sub
 	s.names = append(s.names, sub.Name)
+	s.nested = append(s.nested, &sub)
 	return s
+}
+
+// Params returns the parameters by name, for documentation; not to be changed.
+func (s *Schema) Params() []*Param {
+	return slices.SortedFunc(slices.Values(s.listed), func(a, b *Param) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// Subs returns the nested tables by name; not to be changed.
+func (s *Schema) Subs() []*Sub {
+	return slices.SortedFunc(slices.Values(s.nested), func(a, b *Sub) int { return strings.Compare(a.Name, b.Name) })
 }
 
 // Names returns all parameter names and aliases, sorted.

@@ -10,6 +10,8 @@ package tql
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/remeld/remeld/indicator"
@@ -26,7 +28,21 @@ const (
 	True
 )
 
-func (t Truth) String() string { return [...]string{"false", "null", "true"}[t] }
+func (t Truth) String() string { return [...]string{"false", "unknown", "true"}[t] }
+
+// MarshalText writes the outcome as its word.
+func (t Truth) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (t *Truth) UnmarshalText(text []byte) error {
+	for _, one := range []Truth{False, Null, True} {
+		if string(text) == one.String() {
+			*t = one
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is not true, false or unknown", text)
+}
 
 func truth(b bool) Truth {
 	if b {
@@ -46,6 +62,9 @@ type Options struct {
 	AllowExtra bool
 	// Zone is where TODAY() and dates without a zone are, nil for UTC.
 	Zone *time.Location
+	// Server takes names that only this server has as parameters whose value is not
+	// known here; Push sends them there. nil for none.
+	Server *Server
 }
 
 // Env is what a match may know besides the record. A query that UsesClock and is
@@ -54,10 +73,16 @@ type Env struct{ Now time.Time }
 
 // Filter is a compiled query, safe for concurrent use.
 type Filter struct {
-	root  evaluator
-	tree  node
-	clock bool
-	warn  []string
+	root   evaluator
+	tree   node
+	parts  map[node]evaluator
+	schema *Schema
+	opts   Options
+	clock  bool
+	warn   []string
+	fields []string
+	// implied is the parameter that must not be false, nil if the query names it.
+	implied *Param
 }
 
 // limits of a query: a filter is written by a person, or listed by a program.
@@ -74,18 +99,36 @@ func Compile(src string, opts Options) (*Filter, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := compiler{src: src, schema: opts.Schema, extra: opts.AllowExtra, zone: opts.Zone}
+	return compileTree(src, tree, opts, true)
+}
+
+// compileTree checks a parsed query; implied says whether the schema's implied
+// condition belongs to it.
+func compileTree(src string, tree node, opts Options, implied bool) (*Filter, error) {
+	c := compiler{
+		src: src, schema: opts.Schema, extra: opts.AllowExtra, zone: opts.Zone, server: opts.Server,
+		parts: map[node]evaluator{}, fields: map[string]bool{},
+	}
 	if c.schema == nil {
 		c.schema = Records
 	}
 	if c.zone == nil {
 		c.zone = time.UTC
 	}
+	if implied {
+		c.implied = c.schema.implied
+	}
 	root, wrong := c.compile(tree)
 	if wrong != nil {
 		return nil, wrong
 	}
-	return &Filter{root: root, tree: tree, clock: c.clock, warn: c.warn}, nil
+	if c.implied != nil {
+		root = allOf{notFalse{c.implied}, root}
+	}
+	return &Filter{
+		root: root, tree: tree, parts: c.parts, schema: c.schema, opts: opts, clock: c.clock, warn: c.warn,
+		fields: slices.Sorted(maps.Keys(c.fields)), implied: c.implied,
+	}, nil
 }
 
 // Match evaluates the filter over rec. env may be nil.
@@ -103,6 +146,10 @@ func (f *Filter) UsesClock() bool { return f.clock }
 // Warnings returns what the query may not mean, in words: != and NOT IN over a
 // parameter with several values ask that none of the values matches.
 func (f *Filter) Warnings() []string { return f.warn }
+
+// Fields returns the fields= values that a request to ThreatConnect needs so that
+// its answers can be matched here, sorted; none for other schemas.
+func (f *Filter) Fields() []string { return f.fields }
 
 // String prints the query in canonical form; compiled again, it matches the same
 // records.

@@ -194,6 +194,7 @@ func TestErrors(t *testing.T) {
 		{`rating = null`, 1, 10, "NULL", "IS NULL"},
 		{`tag = “x”`, 1, 7, "unexpected character", "quotes"},
 		{`tag <> "x"`, 1, 5, "operator", "!="},
+		{`tag ~ "x"`, 1, 5, "unexpected character", "LIKE"},
 		{`not`, 1, 4, "condition is missing", ""},
 		{`tag = "ä" and rating > > 1`, 1, 24, "value is missing", ""},
 		{`confidence > 12abc`, 1, 14, "no number", ""},

@@ -202,34 +202,3 @@ left as they are (frozen) unless --restore marks them to be put back with the ne
 	cmd.Flags().StringArrayVar(&args.Identities, "only", nil, "restore only this `object` (repeatable)")
 	return cmd
 }
-
-func (c *cli) queryCommand() *cobra.Command {
-	var args app.QueryArgs
-	cmd := &cobra.Command{
-		Use: "query TQL", Short: "Find records by a query in TQL",
-		Example: `  remeld query 'kind = "ip" and confidence >= 80' --node meld`,
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, text []string) error {
-			args.TQL = text[0]
-			var v app.QueryView
-			if err := c.call(cmd.Context(), "query", args, &v); err != nil {
-				return err
-			}
-			return c.show(v, func(w io.Writer) {
-				table(w, "NODE,KIND,VALUE,CONFIDENCE,TLP,SOURCES", func(row func(...any)) {
-					for _, r := range v.Rows {
-						conf := "-"
-						if n, known := r.Attrs.Confidence.Get(); known {
-							conf = fmt.Sprint(n)
-						}
-						row(r.Node, r.Kind, r.Value, conf, r.Attrs.TLP, strings.Join(r.Attrs.Sources, " "))
-					}
-				})
-				fmt.Fprintf(w, "%s match\n", count(v.Matches))
-			})
-		},
-	}
-	cmd.Flags().StringVar(&args.Node, "node", "", "only this node; every source and processor if not given")
-	cmd.Flags().IntVar(&args.Most, "most", 100, "rows to print; the count is of all")
-	return cmd
-}

@@ -1,0 +1,163 @@
+package threatconnect
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"github.com/remeld/remeld/internal/threatconnect"
+	"github.com/remeld/remeld/internal/tql"
+	"github.com/remeld/remeld/sdk"
+)
+
+// poll is one read of the source.
+type poll struct {
+	source *source
+	out    sdk.Sink
+	key    []byte
+	sum    [sha256.Size]byte // of what was added, in any order
+	read   int
+}
+
+// everything reads all that is wanted; what is not among it is gone.
+func (p *poll) everything(ctx context.Context, since time.Time) error {
+	return p.list(ctx, and(p.source.c.wanted(), modifiedSince(since)), nil)
+}
+
+// The limits of reading changes: more than maxChanged values are better read whole,
+// and maxAsked of them go into one query.
+const (
+	maxChanged = 20_000
+	maxAsked   = 200
+)
+
+// changes finds the values that were touched since the cursor: modified, deactivated
+// or deleted. Each is then asked for anew, with all conditions and in all owners, so
+// that what is said of it is what a whole read would say; what does not come is
+// removed. tooMany tells that a whole read is called for instead.
+func (p *poll) changes(ctx context.Context, cursor, first time.Time) (tooMany bool, err error) {
+	touched := map[value]bool{}
+	note := func(typ, summary string) error {
+		touched[value{typ, summary}] = true
+		if len(touched) > maxChanged {
+			return errTooMany
+		}
+		return nil
+	}
+	err = p.touched(ctx, cursor, note)
+	if errors.Is(err, errTooMany) {
+		p.source.env.Log.Info("too many changes to look up one by one; everything is read", "more_than", maxChanged)
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return false, p.ask(ctx, touched, first)
+}
+
+// value is an indicator in whatever owner.
+type value struct{ typ, summary string }
+
+var errTooMany = errors.New("too many changes")
+
+// touched calls note for everything that may have changed. Deletions are kept by
+// owner; without owners given those of every owner the user may read are asked for.
+func (p *poll) touched(ctx context.Context, cursor time.Time, note func(typ, summary string) error) error {
+	c := &p.source.c
+	for _, active := range []string{"", "indicatorActive = false"} {
+		q := threatconnect.Query{TQL: and(c.scope(), active, modifiedSince(cursor)), Page: threatconnect.MaxPage}
+		err := p.source.client.Indicators(ctx, q, nil, func(i *threatconnect.Indicator) error { return note(i.Type, i.Summary) })
+		if err != nil {
+			return err
+		}
+	}
+	owners, err := p.owners(ctx)
+	if err != nil {
+		return err
+	}
+	for _, owner := range owners {
+		err := p.source.client.Deleted(ctx, owner, cursor, func(d *threatconnect.Deleted) error { return note(d.Type, d.Summary) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *poll) owners(ctx context.Context) ([]string, error) {
+	if c := &p.source.c; len(c.Owners) > 0 && c.TQL == "" {
+		return c.Owners, nil
+	}
+	all, err := p.source.client.Owners(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(all))
+	for i, o := range all {
+		names[i] = o.Name
+	}
+	return names, nil
+}
+
+// ask reads the touched values anew and removes those that are not wanted any more.
+func (p *poll) ask(ctx context.Context, touched map[value]bool, first time.Time) error {
+	byType := map[string][]string{}
+	for v := range touched {
+		byType[v.typ] = append(byType[v.typ], v.summary)
+	}
+	for typ, summaries := range byType {
+		for len(summaries) > 0 {
+			n := min(len(summaries), maxAsked)
+			if err := p.askSome(ctx, typ, summaries[:n], first); err != nil {
+				return err
+			}
+			summaries = summaries[n:]
+		}
+	}
+	return nil
+}
+
+func (p *poll) askSome(ctx context.Context, typ string, summaries []string, first time.Time) error {
+	for _, s := range summaries {
+		for _, key := range keysOf(typ, s) {
+			// What is added in the same poll is not removed, whatever came first.
+			if err := p.out.Remove(key); err != nil {
+				return err
+			}
+		}
+	}
+	q := and(p.source.c.wanted(), modifiedSince(first), list("typeName", []string{typ}), "summary IN "+tql.QuoteList(summaries))
+	return p.list(ctx, q, nil)
+}
+
+// list adds every indicator that matches.
+func (p *poll) list(ctx context.Context, query string, progress threatconnect.Progress) error {
+	q := threatconnect.Query{TQL: query, Fields: threatconnect.Fields, Page: p.source.c.Page}
+	return p.source.client.Indicators(ctx, q, progress, p.add)
+}
+
+func (p *poll) add(i *threatconnect.Indicator) error {
+	ind, refusal := indicatorOf(i)
+	if refusal != nil {
+		p.out.Refuse(0, refusal)
+		return nil
+	}
+	p.key = ind.AppendKey(p.key[:0])
+	p.count(i)
+	return p.out.Add(p.key, attributesOf(i))
+}
+
+// count folds what identifies a version of an object into the poll's name.
+func (p *poll) count(i *threatconnect.Indicator) {
+	p.read++
+	buf := binary.BigEndian.AppendUint64(nil, uint64(i.ID))
+	one := sha256.Sum256(binary.BigEndian.AppendUint64(buf, uint64(i.LastModified.UnixNano())))
+	for n := range p.sum {
+		p.sum[n] ^= one[n]
+	}
+}
+
+func (p *poll) digest() string { return hex.EncodeToString(p.sum[:12]) }

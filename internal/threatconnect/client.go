@@ -1,0 +1,190 @@
+package threatconnect
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/remeld/remeld/sdk"
+)
+
+// Doer sends one request once; httpx.Client is one.
+type Doer interface {
+	Do(req *http.Request) (*http.Response, error)
+}
+
+// Options are what a Client works with. All are required but Log.
+type Options struct {
+	Connection Connection
+	HTTP       Doer
+	Clock      sdk.Clock
+	Log        *slog.Logger
+}
+
+// Client calls one instance as one API user. Safe for concurrent use.
+type Client struct {
+	o     Options
+	base  string
+	login login
+}
+
+// New returns a client; it makes no call.
+func New(o Options) *Client {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	c := &Client{o: o, base: o.Connection.base()}
+	c.login = newLogin(&o.Connection)
+	return c
+}
+
+// attempts and the waits between them: reads are repeated, doubling from firstWait.
+const (
+	attempts  = 4
+	firstWait = 2 * time.Second
+	// patience is the longest wait a service may ask for within one read.
+	patience = 2 * time.Minute
+)
+
+// longQuery is the length from which a query goes as a JSON body, which the API
+// takes with a GET: proxies cut longer request lines.
+const longQuery = 2000
+
+// get reads path below the API's base and hands the body to read, which may be
+// called again after an answer that was cut off. It repeats what time may heal; the
+// error is an *sdk.Error.
+func (c *Client) get(ctx context.Context, path string, query url.Values, read func(io.Reader) error) error {
+	wait := firstWait
+	for n := 1; ; n++ {
+		err := c.once(ctx, http.MethodGet, path, query, nil, read)
+		var own *callerError
+		if errors.As(err, &own) {
+			return own.err
+		}
+		if err == nil || n == attempts || ctx.Err() != nil || !healable(err) {
+			return err
+		}
+		pause := wait
+		var e *sdk.Error
+		if errors.As(err, &e) && !e.RetryAt.IsZero() {
+			if pause = max(e.RetryAt.Sub(c.o.Clock.Now()), 0); pause > patience {
+				return err
+			}
+		}
+		c.o.Log.Warn("reading from ThreatConnect failed, trying again", "path", path, "wait", pause, "error", err)
+		if c.o.Clock.Sleep(ctx, pause) != nil {
+			return err // stopped while waiting: the failure is the news
+		}
+		wait *= 2
+	}
+}
+
+// callerError is what the caller's own function returned while an answer was read:
+// no fault of the service's, so nothing is repeated for it.
+type callerError struct{ err error }
+
+func (e *callerError) Error() string { return e.err.Error() }
+
+func caller(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &callerError{err}
+}
+
+func healable(err error) bool {
+	switch sdk.FailureOf(err) {
+	case sdk.NotSent, sdk.Throttled, sdk.Unavailable, sdk.InDoubt:
+		return true
+	}
+	return false
+}
+
+// once makes one call, twice where the login was renewed or the clock corrected in
+// between.
+func (c *Client) once(ctx context.Context, method, path string, query url.Values, body []byte, read func(io.Reader) error) error {
+	for again := true; ; again = false {
+		req, err := c.request(ctx, method, path, query, body)
+		if err != nil {
+			return err
+		}
+		if err := c.login.authorize(ctx, c, req); err != nil {
+			return err
+		}
+		resp, err := c.o.HTTP.Do(req)
+		if err != nil {
+			return c.unreached(ctx, err)
+		}
+		if resp.StatusCode == http.StatusUnauthorized && again && c.login.recover(ctx, c, resp) {
+			_ = resp.Body.Close() // a refusal; the call is made again
+			continue
+		}
+		return c.answer(resp, read)
+	}
+}
+
+func (c *Client) answer(resp *http.Response, read func(io.Reader) error) error {
+	defer resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		return c.refusal(resp)
+	}
+	if err := read(resp.Body); err != nil {
+		var e *sdk.Error
+		var own *callerError
+		if errors.As(err, &e) || errors.As(err, &own) {
+			return err
+		}
+		return &sdk.Error{Failure: sdk.Unavailable, Message: "ThreatConnect's answer was cut off or is no JSON", Err: err}
+	}
+	return nil
+}
+
+func (c *Client) request(ctx context.Context, method, path string, query url.Values, body []byte) (*http.Request, error) {
+	target := c.base + path
+	if text := encode(query); len(text) >= longQuery && method == http.MethodGet {
+		var err error
+		if body, err = json.Marshal(map[string]any{"data": flat(query)}); err != nil {
+			return nil, &sdk.Error{Failure: sdk.Permanent, Message: "the query cannot be written as JSON", Err: err}
+		}
+	} else if text != "" {
+		target += "?" + text
+	}
+	var r io.Reader
+	if body != nil {
+		r = bytes.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target, r)
+	if err != nil {
+		return nil, &sdk.Error{Failure: sdk.Permanent, Message: "cannot make a request to " + c.base, Err: err}
+	}
+	req.Header.Set("Accept", "application/json")
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, nil
+}
+
+// encode writes spaces as %20: both forms are accepted, and %20 survives proxies
+// that normalise "+".
+func encode(query url.Values) string { return strings.ReplaceAll(query.Encode(), "+", "%20") }
+
+// flat is a query as the JSON form of it wants: single values plain, several as a
+// list.
+func flat(query url.Values) map[string]any {
+	out := map[string]any{}
+	for k, v := range query {
+		if len(v) == 1 {
+			out[k] = v[0]
+		} else {
+			out[k] = v
+		}
+	}
+	return out
+}

@@ -1,0 +1,287 @@
+package threatconnect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/remeld/remeld/sdk"
+)
+
+// clock stands still but for sleeps.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+	return ctx.Err()
+}
+
+// instance is an API that checks signatures and serves indicators 1 to n.
+type instance struct {
+	t      *testing.T
+	clock  *clock
+	ahead  time.Duration // its clock
+	n      int
+	served []string // queries
+	fault  func(call int, w http.ResponseWriter, r *http.Request) bool
+	// onPage changes the data behind a page.
+	onPage func(call int)
+	gone   map[int]bool
+}
+
+var after = regexp.MustCompile(`id > (\d+)$`)
+
+func (in *instance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	call := len(in.served)
+	in.served = append(in.served, r.URL.Query().Get("tql"))
+	now := in.clock.Now().Add(in.ahead)
+	w.Header().Set("Date", now.UTC().Format(http.TimeFormat))
+	at, _ := strconv.ParseInt(r.Header.Get("Timestamp"), 10, 64)
+	if now.Sub(time.Unix(at, 0)).Abs() > clockWindow {
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprint(w, `{"message":"Timestamp Out of Acceptable Time Range","status":"Error"}`)
+		return
+	}
+	if r.Header.Get("Authorization") != "TC 123:"+Sign("fake-secret", r.RequestURI, r.Method, at) {
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprint(w, `{"message":"Signature Data Did Not Match Expected Result","status":"Error"}`)
+		return
+	}
+	if in.fault != nil && in.fault(call, w, r) {
+		return
+	}
+	q := r.URL.Query()
+	last, _ := strconv.Atoi(after.FindStringSubmatch(q.Get("tql"))[1])
+	limit, _ := strconv.Atoi(q.Get("resultLimit"))
+	var items []string
+	more := false
+	for id := last + 1; id <= in.n; id++ {
+		if in.gone[id] {
+			continue
+		}
+		if len(items) == limit {
+			more = true
+			break
+		}
+		items = append(items, fmt.Sprintf(`{"id":%d,"type":"Host","hostName":"h%d.example","rating":3.00,"tags":{}}`, id, id))
+	}
+	next := ""
+	if more {
+		next = `"next":"https://` + r.Host + `/x",`
+	}
+	body := `{` + next + `"data":[` + strings.Join(items, ",") + `],"status":"Success"}`
+	if in.fault != nil && q.Get("cut") != "" {
+		body = body[:len(body)/2]
+	}
+	fmt.Fprint(w, body)
+	if in.onPage != nil {
+		in.onPage(call)
+	}
+}
+
+func start(t *testing.T, in *instance) *Client {
+	t.Helper()
+	in.t, in.clock = t, &clock{now: time.Date(2026, 1, 10, 0, 0, 0, 0, time.UTC)}
+	srv := httptest.NewTLSServer(in)
+	t.Cleanup(srv.Close)
+	return New(Options{Connection: Connection{URL: srv.URL + "/api", AccessID: "123", SecretKey: "fake-secret"}, HTTP: srv.Client(), Clock: in.clock})
+}
+
+func ids(t *testing.T, c *Client, q Query) ([]int64, error) {
+	t.Helper()
+	var out []int64
+	err := c.Indicators(t.Context(), q, nil, func(i *Indicator) error { out = append(out, i.ID); return nil })
+	return out, err
+}
+
+// TestSign: the vectors of the reference, recomputed with an independent tool.
+func TestSign(t *testing.T) {
+	t.Parallel()
+	for _, v := range []struct {
+		secret, target string
+		at             int64
+		want           string
+	}{
+		{"test", "test", 1587340800, "p5a/YiTRs7sNMp/PEDgZxky8lJDRLbza1pi8erjURrU="},
+		{"12345", "/api/v2/indicators/hosts/example.com?Owner=Common%20Community", 1513703787, "T8FVVLXJNVF4nhv6FZkipi0uMvBzg9d+xwSy4NMAvWk="},
+		{"secret", "/api/v3/indicators?tql=typeName%20in%20(%22Address%22%2C%20%22Host%22)&resultLimit=100", 1700000000, "w69Juo2KLAV53doX5N6bZMl7kLtmPy1V+Lkn+5iGslQ="},
+	} {
+		if got := Sign(v.secret, v.target, "GET", v.at); got != v.want {
+			t.Errorf("%s: %s, want %s", v.target, got, v.want)
+		}
+	}
+}
+
+// TestPagingOnChangingData: what is deleted and added between pages moves none.
+func TestPagingOnChangingData(t *testing.T) {
+	t.Parallel()
+	in := &instance{n: 25, gone: map[int]bool{}}
+	in.onPage = func(call int) {
+		in.gone[call*10+3] = true // one that was read
+		in.n++                    // one at the end
+	}
+	got, err := ids(t, start(t, in), Query{TQL: `typeName = "Host" or rating > 1`, Page: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[int64]bool{}
+	for _, id := range got {
+		if seen[id] {
+			t.Errorf("%d came twice", id)
+		}
+		seen[id] = true
+	}
+	for id := int64(1); id <= 25; id++ {
+		if !seen[id] && !in.gone[int(id)] {
+			t.Errorf("%d was missed", id)
+		}
+	}
+	if want := `(typeName = "Host" or rating > 1) AND id > 0`; in.served[0] != want {
+		t.Errorf("asked %q, want %q", in.served[0], want)
+	}
+}
+
+// TestFaultsOfAListing: what heals is tried again and loses and repeats nothing;
+// what does not is said clearly.
+func TestFaultsOfAListing(t *testing.T) {
+	t.Parallel()
+	status := func(code int, body string) func(int, http.ResponseWriter, *http.Request) bool {
+		return func(call int, w http.ResponseWriter, _ *http.Request) bool {
+			if call != 1 {
+				return false
+			}
+			w.WriteHeader(code)
+			fmt.Fprint(w, body)
+			return true
+		}
+	}
+	for name, test := range map[string]struct {
+		fault func(int, http.ResponseWriter, *http.Request) bool
+		words string // "" = heals
+		kind  sdk.Failure
+	}{
+		"502":       {fault: status(502, "<html>bad gateway</html>")},
+		"504":       {fault: status(504, "")},
+		"truncated": {fault: status(200, `{"data":[{"id":11,"type":"Host"},{"id":12,"ty`)},
+		"no data":   {fault: status(200, `{"status":"Success"}`)},
+		"bad query": {fault: status(400, `{"message":"Invalid TQL: x","status":"Error"}`), words: "Invalid TQL", kind: sdk.Refused},
+		"owner":     {fault: status(403, `{"message":"no","status":"Error"}`), words: "owners", kind: sdk.Forbidden},
+		"loop":      {fault: status(200, `{"next":"https://x/","data":[],"status":"Success"}`), words: "not complete", kind: sdk.Unavailable},
+		"unsorted":  {fault: status(200, `{"data":[{"id":19},{"id":12}]}`), words: "sort", kind: sdk.Permanent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := ids(t, start(t, &instance{n: 25, fault: test.fault}), Query{Page: 10})
+			if test.words == "" {
+				if err != nil || len(got) != 25 {
+					t.Errorf("%d indicators, %v", len(got), err)
+				}
+				return
+			}
+			if sdk.FailureOf(err) != test.kind || !strings.Contains(fmt.Sprint(err), test.words) {
+				t.Errorf("%s: %v", sdk.FailureOf(err), err)
+			}
+		})
+	}
+}
+
+// TestClockOffByTenMinutes: the instance's clock is followed, and its refusal read.
+func TestClockOffByTenMinutes(t *testing.T) {
+	t.Parallel()
+	got, err := ids(t, start(t, &instance{n: 3, ahead: 10 * time.Minute}), Query{})
+	if err != nil || len(got) != 3 {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func TestWrongKeyIsSaid(t *testing.T) {
+	t.Parallel()
+	c := start(t, &instance{n: 3})
+	c.login = &signingLogin{id: "123", key: "fake-wrong"}
+	_, err := ids(t, c, Query{})
+	if sdk.FailureOf(err) != sdk.Unauthorized || !strings.Contains(err.Error(), "secret_key") || strings.Contains(err.Error(), "fake-wrong") {
+		t.Error(err)
+	}
+}
+
+// TestCallersErrorEndsTheListing: it is handed back as it is, after one call.
+func TestCallersErrorEndsTheListing(t *testing.T) {
+	t.Parallel()
+	in := &instance{n: 3}
+	c := start(t, in)
+	stop := errors.New("enough")
+	err := c.Indicators(t.Context(), Query{}, nil, func(*Indicator) error { return stop })
+	if !errors.Is(err, stop) || len(in.served) != 1 {
+		t.Errorf("%v after %d calls", err, len(in.served))
+	}
+}
+
+// TestTokenRenewal: a token near its end is changed for a new one, one that was
+// refused as well, and no token shows in an error.
+func TestTokenRenewal(t *testing.T) {
+	t.Parallel()
+	ck := &clock{now: time.Date(2026, 1, 10, 0, 0, 0, 0, time.UTC)}
+	token := func(rand string, left time.Duration) string {
+		return fmt.Sprintf("API:7:%s:%d:sig", rand, ck.now.Add(left).UnixMilli())
+	}
+	valid := token("new", 4*time.Hour)
+	renew := true
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/api/appAuth" && renew && r.URL.Query().Get("expiredToken") != "":
+			fmt.Fprintf(w, `{"apiToken":%q,"apiTokenExpires":%d}`, valid, ck.now.Add(4*time.Hour).Unix())
+		case r.Header.Get("Authorization") == "TC-Token "+valid:
+			fmt.Fprint(w, `{"data":[],"status":"Success"}`)
+		default:
+			w.WriteHeader(http.StatusUnauthorized)
+			fmt.Fprint(w, `{"message":"Unauthorized","status":"Error"}`)
+		}
+	}))
+	t.Cleanup(srv.Close)
+	open := func(tok string) *Client {
+		return New(Options{Connection: Connection{URL: srv.URL + "/api", Token: sdk.Secret(tok)}, HTTP: srv.Client(), Clock: ck})
+	}
+	for name, tok := range map[string]string{"near its end": token("old", time.Minute), "refused": token("revoked", 3*time.Hour)} {
+		if _, err := ids(t, open(tok), Query{}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	renew = false
+	_, err := ids(t, open(token("old", -time.Minute)), Query{})
+	if sdk.FailureOf(err) != sdk.Unauthorized || strings.Contains(err.Error(), "API:7") {
+		t.Errorf("%v", err)
+	}
+	if _, err := ids(t, open("APIV2:1:x:0:y"), Query{}); sdk.FailureOf(err) != sdk.Unauthorized {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestLongQueryGoesAsBody: from 2,000 characters on.
+func TestLongQueryGoesAsBody(t *testing.T) {
+	t.Parallel()
+	c := New(Options{Connection: Connection{URL: "https://tc.example/api/"}})
+	req, err := c.request(t.Context(), http.MethodGet, "/v3/indicators", url.Values{"tql": {strings.Repeat("x", 2000)}}, nil)
+	if err != nil || req.URL.RawQuery != "" || req.Body == nil || req.URL.Path != "/api/v3/indicators" {
+		t.Errorf("%v %v", req.URL, err)
+	}
+}

@@ -1,0 +1,185 @@
+package threatconnect
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/remeld/remeld/sdk"
+)
+
+// The page sizes of the API ("resultLimit", ThreatConnect v3 documentation).
+const (
+	MaxPage     = 10_000
+	DefaultPage = 1_000
+)
+
+// Fields are the nested parts of an indicator a listing may ask for.
+var Fields = []string{"tags", "securityLabels", "attributes", "threatAssess", "falsePositives", "sightings", "observations", "externalDates"}
+
+// Query says which indicators are listed.
+type Query struct {
+	// TQL is the condition, "" for everything active the API user may read.
+	TQL string
+	// Fields are names of Fields; nil asks for none of them.
+	Fields []string
+	// Page is the number of indicators an answer, 1 to MaxPage; 0 is DefaultPage.
+	Page int
+}
+
+// Progress is told after each page how many indicators have been read.
+type Progress func(read int)
+
+// Indicators calls fn for every indicator that matches, in the order of their ids.
+// The pages are cut by id ("id > the last one read"), not by offset: what is added
+// or deleted meanwhile moves no page, so nothing is read twice and nothing that
+// stood all the while is missed. The indicator is valid until fn returns; fn's error
+// ends the listing. A listing that ended with nil was complete.
+func (c *Client) Indicators(ctx context.Context, q Query, progress Progress, fn func(*Indicator) error) error {
+	size := q.Page
+	if size <= 0 {
+		size = DefaultPage
+	}
+	for last, read := int64(0), 0; ; {
+		page := page{client: c, last: last, fn: fn}
+		err := c.get(ctx, "/v3/indicators", q.values(last, size), page.read)
+		if err != nil {
+			return err
+		}
+		read += page.count
+		if progress != nil {
+			progress(read)
+		}
+		if page.count < size && !page.more {
+			return nil
+		}
+		if page.last == last { // a page that says there is more and holds nothing new
+			return &sdk.Error{Failure: sdk.Unavailable, Message: fmt.Sprintf(
+				"ThreatConnect says more indicators follow id %d and does not send them; the listing is not complete", last)}
+		}
+		last = page.last
+	}
+}
+
+func (q Query) values(last int64, size int) url.Values {
+	after := "id > " + strconv.FormatInt(last, 10)
+	tql := after
+	if q.TQL != "" {
+		tql = "(" + q.TQL + ") AND " + after
+	}
+	v := url.Values{"tql": {tql}, "sorting": {"id ASC"}, "resultLimit": {strconv.Itoa(size)}, "resultStart": {"0"}}
+	for _, f := range q.Fields {
+		v.Add("fields", f)
+	}
+	return v
+}
+
+// page reads one answer of a listing. A second attempt at it goes on after what was
+// handed on already.
+type page struct {
+	client *Client
+	fn     func(*Indicator) error
+	last   int64 // greatest id handed on
+	count  int
+	more   bool
+}
+
+func (p *page) read(r io.Reader) error {
+	p.count, p.more = 0, false
+	return envelope(r, func(name string, dec *jsontext.Decoder) error {
+		switch name {
+		case "data":
+			return p.data(dec)
+		case "next":
+			var next string
+			err := json.UnmarshalDecode(dec, &next)
+			p.more = next != ""
+			return err
+		}
+		return dec.SkipValue()
+	})
+}
+
+func (p *page) data(dec *jsontext.Decoder) error {
+	var ind Indicator
+	before := int64(0)
+	return elements(dec, func() error {
+		ind = Indicator{}
+		if err := json.UnmarshalDecode(dec, &ind, lenient); err != nil {
+			return fmt.Errorf("after indicator %d: %w", p.last, err)
+		}
+		p.count++
+		if ind.ID <= before {
+			return &sdk.Error{Failure: sdk.Permanent, Message: fmt.Sprintf(
+				"ThreatConnect does not sort by id (%d after %d), so its pages cannot be told apart", ind.ID, before)}
+		}
+		before = ind.ID
+		if ind.ID <= p.last {
+			return nil // handed on before the answer was cut off, or filter ignored: seen
+		}
+		p.last = ind.ID
+		return caller(p.fn(&ind))
+	})
+}
+
+// lenient reads what instances of several ages write.
+var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true), json.MatchCaseInsensitiveNames(false))
+
+// Deleted calls fn for every record of a deletion in an owner since a time. How long
+// an instance keeps them is its setting indicatorDeleteRetentionTime.
+func (c *Client) Deleted(ctx context.Context, owner string, since time.Time, fn func(*Deleted) error) error {
+	for start := 0; ; {
+		n, more := 0, false
+		v := url.Values{"deletedSince": {since.UTC().Format(time.RFC3339)}, "resultLimit": {strconv.Itoa(MaxPage)}, "resultStart": {strconv.Itoa(start)}}
+		if owner != "" {
+			v.Set("owner", owner)
+		}
+		err := c.get(ctx, "/v3/indicators/deleted", v, func(r io.Reader) (err error) {
+			n, more, err = list(r, fn)
+			return err
+		})
+		if err != nil || n == 0 || !more {
+			return err
+		}
+		start += n
+	}
+}
+
+// Owners lists the owners the API user may read.
+func (c *Client) Owners(ctx context.Context) ([]Owner, error) {
+	var out []Owner
+	for start := 0; ; {
+		n, more := 0, false
+		v := url.Values{"resultLimit": {strconv.Itoa(DefaultPage)}, "resultStart": {strconv.Itoa(start)}}
+		var got []Owner
+		err := c.get(ctx, "/v3/security/owners", v, func(r io.Reader) (err error) {
+			got = got[:0]
+			n, more, err = list(r, func(o *Owner) error { got = append(got, *o); return nil })
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if out = append(out, got...); n == 0 || !more {
+			return out, nil
+		}
+		start += n
+	}
+}
+
+// Options returns the instance's own word on what a kind of object has: "fields" or
+// "tql". The answer is the API's JSON.
+func (c *Client) Options(ctx context.Context, what string) ([]byte, error) {
+	var out []byte
+	err := c.once(ctx, "OPTIONS", "/v3/indicators/"+what, nil, nil, func(r io.Reader) (err error) {
+		out, err = io.ReadAll(r)
+		return err
+	})
+	return out, err
+}
