@@ -200,7 +200,7 @@ func (c *compiler) condition(of Condition) (condition, *Error) {
 func (c *compiler) comparison(of *Comparison) (condition, *Error) {
 	holds, err := predicateOf(of)
 	if err != nil {
-		return nil, fault(c.src, of.Pos, "%v", err)
+		return nil, fault(c.src, int(of.Pos), "%v", err)
 	}
 	if of.Op == Exists {
 		return func(o *observation, root map[string]any) (bool, error) {
@@ -273,7 +273,7 @@ func walk(o *observation, value any, steps []Step, refs bool, holds predicate) (
 		return false, nil
 	}
 	for i, next := range list {
-		if step.Index != Any && step.Index != i {
+		if step.Index != Any && int(step.Index) != i {
 			continue
 		}
 		if refs && len(rest) > 0 {

@@ -62,7 +62,7 @@ func ReadObserved(data []byte) (*Observed, error) {
 	for _, doc := range docs {
 		near := byID(doc)
 		for _, object := range doc {
-			if object["type"] != "observed-data" {
+			if !isObservedData(object) {
 				continue
 			}
 			o, err := newObservation(object, near, everywhere)
@@ -108,10 +108,17 @@ func gather(v any, docs *[][]map[string]any, alone *[]map[string]any, depth int)
 	return errors.New("a JSON object is wanted: a bundle, an observed-data object or an observable")
 }
 
+// isObservedData knows containers of older tools, which name another type, by what
+// they hold.
+func isObservedData(object map[string]any) bool {
+	_, holds := object["objects"].(map[string]any)
+	return object["type"] == "observed-data" || holds && object["number_observed"] != nil
+}
+
 func byID(doc []map[string]any) map[string]map[string]any {
 	m := map[string]map[string]any{}
 	for _, object := range doc {
-		if id, ok := object["id"].(string); ok && object["type"] != "observed-data" {
+		if id, ok := object["id"].(string); ok && !isObservedData(object) {
 			m[id] = object
 		}
 	}
