@@ -237,7 +237,7 @@ func negate(of *Comparison, holds predicate) predicate {
 	}
 	v, _ := literalOf(of.Values[0]) // compiled once already
 	return func(value any) (bool, error) {
-		if _, comparable, err := v.compare(value); err != nil || !comparable {
+		if _, ordered, err := v.compare(value); err != nil || !ordered {
 			return false, err
 		}
 		ok, err := holds(value)
