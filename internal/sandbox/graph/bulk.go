@@ -49,7 +49,7 @@ func (c *call) failed(id string, v values, e *apiError) *row {
 }
 
 func (r *row) item() json.RawMessage {
-	return r.encode(map[string]any{"@odata.type": "#microsoft.graph.tiIndicator"}, nil)
+	return r.encode(map[string]string{"@odata.type": "#microsoft.graph.tiIndicator"}, nil)
 }
 
 // verdicts is the answer of a bulk action: 206 where an item failed, though 200
