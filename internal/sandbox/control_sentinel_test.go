@@ -118,3 +118,25 @@ func TestSentinel_Faults(t *testing.T) {
 		t.Errorf("%d %v", r.status, r.header)
 	}
 }
+
+// TestSentinel_ValidUntil: the other way to withdraw (§4.4): an object whose end
+// has passed stays, but is not live.
+func TestSentinel_ValidUntil(t *testing.T) {
+	w := newSentinel(t)
+	w.uploaded("src", ioc(1, nil))
+	w.uploaded("src", ioc(1, props{"modified": stamp(time.Second), "valid_until": stamp(time.Minute)}))
+	listed := func(disabled bool) int {
+		return len(w.value("POST", socARM+"main/queryIndicators"+armV, props{"includeDisabled": disabled}))
+	}
+	for after, want := range map[time.Duration]bool{59 * time.Second: true, time.Minute: false} {
+		w.Clock().Set(start.Add(after))
+		rows, err := w.TableRows("soc", "")
+		if o := w.one(stixID(1)); err != nil || o.Live(w.Now()) != want || rows[1].IsActive != want || (listed(false) == 1) != want || listed(true) != 1 || len(w.find()) != 1 {
+			t.Errorf("after %v: %v %+v", after, err, o)
+		}
+	}
+	w.uploaded("src", ioc(1, props{"modified": stamp(time.Hour)})) // not for ever
+	if o := w.one(stixID(1)); !o.Live(w.Now()) {
+		t.Errorf("%+v", o)
+	}
+}

@@ -61,7 +61,7 @@ func defaultLimits() map[string]Limit {
 	return out
 }
 
-// limits are those in force.
+// limits are those in force. Every service is given all of them.
 func (s *Sandbox) limits() map[string]Limit { return s.mde.Limits() }
 
 func (s *Sandbox) startSentinel() error {
