@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 
 	"github.com/remeld/remeld/internal/sandbox/entra"
 	"github.com/remeld/remeld/internal/sandbox/fault"
 	"github.com/remeld/remeld/internal/sandbox/mde"
 	"github.com/remeld/remeld/internal/sandbox/sentinel"
+	"github.com/remeld/remeld/internal/sandbox/wire"
 )
 
 // What users of Sentinel's twin name.
@@ -89,7 +91,17 @@ func sentinelAt(r *sentinel.Route, host string) bool {
 	return !slices.Contains(loginHosts, host) && !slices.Contains(defenderHosts, host)
 }
 
-func (s *Sandbox) routeSentinel(x *exchange, r sentinel.Route) {
+// routeSentinel takes the calls of Sentinel: every path under its host names,
+// and its own paths by address.
+func (s *Sandbox) routeSentinel(x *exchange, host string) bool {
+	r, ok := sentinel.Match(x.req.Method, x.req.Path)
+	if !ok || !sentinelAt(&r, host) {
+		if !slices.Contains(sentinelHosts, host) {
+			return false
+		}
+		x.serve = func([]fault.Refusal) { x.reply = wire.Empty(http.StatusNotFound) }
+		return true
+	}
 	x.entry.Op = r.Op
 	c := sentinel.Call{Route: r, Req: x.req}
 	c.Who, c.TokenErr = s.bearer(x)
@@ -97,6 +109,7 @@ func (s *Sandbox) routeSentinel(x *exchange, r sentinel.Route) {
 		c.Refuse = refuse
 		x.reply, x.entry.Items = s.sentinel.Serve(c)
 	}
+	return true
 }
 
 // SetWorkspace adds a workspace, or moves the one with its id; objects stay.
