@@ -79,7 +79,7 @@ func TestManagement_Indicator(t *testing.T) {
 	if b, _ := w.Bill("soc"); b.ByMethod["Management API"] != 5 {
 		t.Errorf("%+v", b)
 	}
-	if e := w.Journal(Query{Op: "ti-create"}); len(e) != 1 || e[0].Items[0].Value != "https://a.b/" {
+	if e := w.Journal(Query{Op: "sentinel-create"}); len(e) != 1 || e[0].Items[0].Value != "https://a.b/" {
 		t.Errorf("%+v", e)
 	}
 }

@@ -134,7 +134,7 @@ func TestChecklist50_ManagementDeleteDoesNotReachUploads(t *testing.T) {
 	if r := w.azure("a", "DELETE", socARM+"main/indicators/none"+armV, nil); r.status != 204 {
 		t.Errorf("DELETE of nothing: %d", r.status)
 	}
-	if e := w.Journal(Query{Op: "ti-delete-indicator", Effect: "refused"}); len(e) != 2 || e[0].Items[0].ID != stixID(1) {
+	if e := w.Journal(Query{Op: "sentinel-delete-indicator", Effect: "refused"}); len(e) != 2 || e[0].Items[0].ID != stixID(1) {
 		t.Errorf("%+v", e)
 	}
 	if b, _ := w.Bill("soc"); b.Rows != 1 {
@@ -189,7 +189,7 @@ func TestChecklist51_QueryAndDeleteByItsID(t *testing.T) {
 	if n := len(w.stixObjects()); n != 3 {
 		t.Errorf("%d objects", n)
 	}
-	if e := w.Journal(Query{Op: "ti-delete"}); len(e) != 2 || e[0].Items[0].ID != stixID(1) || e[0].Items[0].Effect != "deleted" {
+	if e := w.Journal(Query{Op: "sentinel-delete"}); len(e) != 2 || e[0].Items[0].ID != stixID(1) || e[0].Items[0].Effect != "deleted" {
 		t.Errorf("%+v", e)
 	}
 	if r := w.azure("a", "DELETE", id+armV, nil); r.status != 400 || !strings.Contains(string(r.body), "2025-07-01-preview") {

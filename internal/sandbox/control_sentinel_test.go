@@ -109,11 +109,11 @@ func TestSentinel_Faults(t *testing.T) {
 	if r := w.upload("src", ioc(6, nil)); r.status != 500 || w.one(stixID(6)).Source != "src" {
 		t.Errorf("%d %s", r.status, r.body)
 	}
-	add(Rule{Op: "ti-create", Action: Action{Refuse: []Refusal{{Match: "a.b", Reason: "no"}}}})
+	add(Rule{Op: "sentinel-create", Action: Action{Refuse: []Refusal{{Match: "a.b", Reason: "no"}}}})
 	if r := w.azure("a", "POST", socARM+"main/createIndicator"+armV, managed(nil)); r.status != 400 {
 		t.Errorf("%d %s", r.status, r.body)
 	}
-	add(Rule{Op: "ti-query", Action: Action{Status: 503, RetryAfter: "7"}})
+	add(Rule{Op: "sentinel-query", Action: Action{Status: 503, RetryAfter: "7"}})
 	if r := w.azure("a", "POST", socARM+"main/query"+queryV, props{}); r.status != 503 || r.header.Get("Retry-After") != "7" {
 		t.Errorf("%d %v", r.status, r.header)
 	}
