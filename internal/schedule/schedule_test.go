@@ -273,7 +273,7 @@ func TestSpecsThatAreWrong(t *testing.T) {
 		"time of day": {At: []string{"25:00"}},
 		"goes with":   {Days: []string{"mon"}},
 		"cron line":   {Cron: "61 * * * *"},
-		"zone:":       {Cron: "TZ=UTC 0 * * * *"},
+		"under zone":  {Cron: "TZ=UTC 0 * * * *"},
 		"negative":    {Cron: "@daily", Jitter: -1},
 	} {
 		if err := s.Validate(); err == nil || !strings.Contains(err.Error(), words) {

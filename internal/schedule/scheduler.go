@@ -331,7 +331,7 @@ func (s *Scheduler) job(name string) (Job, error) {
 		names = append(names, j.Name)
 	}
 	if len(names) == 0 {
-		return Job{}, fmt.Errorf("no job %q: the configuration has none under jobs:", name)
+		return Job{}, fmt.Errorf("no job %q: the configuration has nothing under jobs", name)
 	}
 	return Job{}, fmt.Errorf("no job %q: the jobs are %s", name, strings.Join(names, ", "))
 }

@@ -95,7 +95,7 @@ func (s *Spec) calendar() (at []clockTime, days []time.Weekday, err error) {
 // line reads Cron.
 func (s *Spec) line() (cron.Schedule, error) {
 	if strings.Contains(s.Cron, "TZ=") || strings.HasPrefix(s.Cron, "@every") {
-		return nil, fmt.Errorf("cron line %q: give the zone as zone:, and an interval as every:", s.Cron)
+		return nil, fmt.Errorf("cron line %q: give the zone under zone, and an interval under every", s.Cron)
 	}
 	c, err := cron.ParseStandard(s.Cron)
 	if err != nil {
