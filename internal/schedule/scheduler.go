@@ -102,7 +102,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 			}
 		}
 		if s.deps.Clock.Sleep(ctx, max(wait, time.Second)) != nil {
-			return nil //nolint:nilerr // ctx ended
+			return nil // ctx ended
 		}
 	}
 }
