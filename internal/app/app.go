@@ -148,11 +148,11 @@ func (a *App) Run(ctx context.Context) error {
 // watchEvery is how often the configuration's files are looked at.
 const watchEvery = 2 * time.Second
 
-// watch commits an edited configuration, and hands delivery the protected lists
-// when they move. A configuration that does not load changes nothing and raises a
-// condition until it does.
+// watch commits an edited configuration once its files stand still from one look to
+// the next, and hands delivery the protected lists when they move. A configuration
+// that does not load changes nothing and raises a condition until it does.
 func (a *App) watch(ctx context.Context) error {
-	seen := a.stamp()
+	seen, changed := a.stamp(), ""
 	for {
 		if err := a.clock.Sleep(ctx, watchEvery); err != nil {
 			return nil //nolint:nilerr // ctx ended
@@ -162,6 +162,10 @@ func (a *App) watch(ctx context.Context) error {
 		}
 		now := a.stamp()
 		if now == seen {
+			continue
+		}
+		if now != changed {
+			changed = now // somebody may be in the middle of writing it
 			continue
 		}
 		seen = now

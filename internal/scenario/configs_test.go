@@ -87,6 +87,43 @@ func TestD1_DestinationTakenOutAndRestart(t *testing.T) {
 	}
 }
 
+// watched is how long one look at the configuration's files takes on the scenarios'
+// clock.
+const watched = grain
+
+// A configuration file that somebody is in the middle of writing is not committed: what
+// it does not name yet would go, and be read anew.
+func TestE11_HalfWrittenEditWaits(t *testing.T) {
+	const other = `
+  other: {class: http, interval: 6h, jitter: 0, config: {url: "FEEDS/other"}}
+`
+	w := newWorld(t)
+	w.feed("feed", hosts(0, 5, 80)...)
+	w.feed("other", "a.evil.com")
+	s := w.open(feedNode + other)
+	reads := func() (n int) {
+		for _, e := range w.sb.Journal(sandbox.Query{Op: "feed"}) {
+			if strings.HasSuffix(e.Path, "/other") {
+				n++
+			}
+		}
+		return n
+	}
+	w.until("the other feed is read", func() bool { return reads() == 1 })
+	s.write(feedNode + "\n")
+	s.advance(watched)
+	s.write(feedNode + other)
+	s.advance(10 * time.Minute)
+	if n := reads(); n != 1 {
+		t.Errorf("the other feed was read %d times: it was taken out for a moment", n)
+	}
+	s.write(feedNode + "\n")
+	s.advance(4 * watched)
+	if v, err := s.app.Nodes(t.Context(), app.None{}); err != nil || len(v) != 1 {
+		t.Errorf("an edit that stands is not in force: %d nodes, %v", len(v), err)
+	}
+}
+
 // A rotated secret is one file; no node is touched, and nothing is written again.
 func TestD12_SecretRotated(t *testing.T) {
 	w := newWorld(t)
