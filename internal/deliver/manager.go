@@ -199,8 +199,11 @@ func (m *Manager) fence(ctx context.Context, domain string) (store.Fence, error)
 	return f, nil
 }
 
+// idTime is how the time stands in ids: their order is that of their making.
+const idTime = "20060102-150405"
+
 func newID(prefix string, now time.Time) string {
 	var b [4]byte
 	_, _ = rand.Read(b[:]) // never fails
-	return prefix + "-" + now.UTC().Format("20060102-150405") + "-" + hex.EncodeToString(b[:])
+	return prefix + "-" + now.UTC().Format(idTime) + "-" + hex.EncodeToString(b[:])
 }

@@ -157,7 +157,7 @@ func (m *Manager) upstream(ctx context.Context, g *group) (settled bool, heads s
 // step plans and, where that is allowed, applies, with nobody in between. Where
 // somebody else plans or applies it is errBusy.
 func (m *Manager) step(ctx context.Context, g *group, now time.Time) error {
-	if err := m.dropBlocks(ctx); err != nil {
+	if err := errors.Join(m.dropBlocks(ctx), m.dropOld(ctx)); err != nil {
 		return err
 	}
 	heads := g.run.heads
