@@ -8,31 +8,8 @@ import (
 	"testing"
 
 	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/internal/sampledata"
 )
-
-// feeds returns the folder of real feeds beside the repository.
-func feeds(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if parent := filepath.Dir(dir); parent != dir {
-			dir = parent
-			continue
-		}
-		t.Fatal("no go.mod above this test")
-	}
-	dir = filepath.Join(dir, "..", "shared", "data", "feeds")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skip("the shared feeds are not here: ", err)
-	}
-	return dir
-}
 
 func found(t *testing.T, text string) map[indicator.Indicator]bool {
 	t.Helper()
@@ -50,7 +27,7 @@ func found(t *testing.T, text string) map[indicator.Indicator]bool {
 // Every value of the Citizen Lab lists that is of a kind to find is found: in the
 // CSV itself, in MISP JSON's escaped text, and in prose with the dots defanged.
 func TestCitizenLabValuesAreFound(t *testing.T) {
-	files, _ := filepath.Glob(filepath.Join(feeds(t), "citizenlab", "*", "iocs.csv"))
+	files, _ := filepath.Glob(filepath.Join(sampledata.Path(t, "feeds"), "citizenlab", "*", "iocs.csv"))
 	if len(files) == 0 {
 		t.Skip("no Citizen Lab lists among the shared feeds")
 	}
@@ -105,7 +82,7 @@ func csvValues(t *testing.T, text string) []indicator.Indicator {
 }
 
 func TestESETValuesAreFound(t *testing.T) {
-	dir := filepath.Join(feeds(t), "eset")
+	dir := filepath.Join(sampledata.Path(t, "feeds"), "eset")
 	for _, ending := range []string{"md5", "sha1", "sha256"} {
 		kind, _ := indicator.ParseKind(ending)
 		files, _ := filepath.Glob(filepath.Join(dir, "*."+ending))

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/internal/sampledata"
 )
 
 func mustRead(t *testing.T, kind Type, attributes string, entries ...string) *List {
@@ -93,9 +94,9 @@ func TestBadLists(t *testing.T) {
 
 func shared(t *testing.T, name string) *List {
 	t.Helper()
-	file, err := os.Open(filepath.Join(root(t), "..", "shared", "data", "feeds", "warninglists", name+".json"))
+	file, err := os.Open(sampledata.Path(t, "feeds", "warninglists", name+".json"))
 	if err != nil {
-		t.Skip("the shared warninglists are not here: ", err)
+		t.Fatal(err)
 	}
 	defer func() { _ = file.Close() }()
 	l, err := Parse(file)
@@ -103,22 +104,6 @@ func shared(t *testing.T, name string) *List {
 		t.Fatal(err)
 	}
 	return l
-}
-
-func root(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for filepath.Dir(dir) != dir {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-		dir = filepath.Dir(dir)
-	}
-	t.Fatal("no go.mod above this test")
-	return ""
 }
 
 func TestRealLists(t *testing.T) {
@@ -141,10 +126,7 @@ func TestRealLists(t *testing.T) {
 
 // Every shared list is read without an error.
 func TestAllSharedListsAreRead(t *testing.T) {
-	files, _ := filepath.Glob(filepath.Join(root(t), "..", "shared", "data", "feeds", "warninglists", "*.json"))
-	if len(files) == 0 {
-		t.Skip("the shared warninglists are not here")
-	}
+	files, _ := filepath.Glob(filepath.Join(sampledata.Path(t, "feeds", "warninglists"), "*.json"))
 	for _, file := range files {
 		if name := strings.TrimSuffix(filepath.Base(file), ".json"); name != "schema" {
 			if l := shared(t, name); l.Len() == 0 || l.Name == "" {

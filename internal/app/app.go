@@ -41,8 +41,11 @@ type Options struct {
 	Log    *slog.Logger
 	// Deliver overrides delays of delivery; the zero value has the defaults.
 	Deliver deliver.Settings
-	// NoWeb leaves the feed door closed: a command that opens the store for itself.
+	// NoWeb leaves the feed door closed.
 	NoWeb bool
+	// Offline: a command opens the store for itself, where no process runs. It works on
+	// the configuration in force and leaves an edited one alone.
+	Offline bool
 }
 
 // App is an open installation. Close it.
@@ -70,27 +73,94 @@ type App struct {
 
 // Open reads the configuration and the store and builds everything without
 // starting it. Configuration errors are a *ConfigError with all of them.
+//
+// An edited configuration is put in force as a running process does it (SEMANTICS
+// E11); with Options.Offline it is left to Commit.
 func Open(ctx context.Context, opts Options) (*App, error) {
 	a := &App{opts: opts, log: opts.Log, clock: opts.Clock}
-	cfg, err := a.load()
-	if err != nil {
+	edited, err := a.load()
+	if err != nil && (!opts.Offline || !a.hasStore()) {
 		return nil, err
 	}
-	if err := a.openStore(ctx, cfg.Instance); err != nil {
+	if err := a.openStore(); err != nil {
 		return nil, err
 	}
-	// Read again with the store's own key, so that fingerprints compare.
-	if cfg, err = a.load(); err == nil {
-		err = a.assemble(ctx, cfg)
-	}
-	if err != nil {
+	if err := a.begin(ctx, edited, err); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
 }
 
-func (a *App) openStore(ctx context.Context, instance string) error {
-	dir := filepath.Join(a.opts.State, "store")
+// begin brings the opened store to life. edited is what the files say, or nil and why
+// they do not load.
+func (a *App) begin(ctx context.Context, edited *config.Config, broken error) error {
+	k, err := a.kept(ctx)
+	if err != nil {
+		return err
+	}
+	if k == nil && edited == nil {
+		return broken
+	}
+	instance := "" // a store that has a configuration has its identity
+	if edited != nil {
+		instance = edited.Instance
+	}
+	if a.keys, err = loadKeys(ctx, a.store, instance); err != nil {
+		return err
+	}
+	if edited != nil {
+		// Read again with the store's own key, so that fingerprints compare.
+		if edited, err = a.load(); err != nil {
+			return err
+		}
+	}
+	cfg, err := a.inForceOr(k, edited)
+	if err != nil && a.opts.Offline {
+		return err
+	}
+	if err != nil {
+		a.log.Warn("what was in force cannot be loaded any more; the configuration on disk takes its place", "err", err)
+		cfg = edited
+	}
+	if err := a.assemble(ctx, cfg); err != nil {
+		return err
+	}
+	if err := a.tellEdited(ctx, cfg, edited); err != nil {
+		return err
+	}
+	return a.openDoor()
+}
+
+// tellEdited says that the files are not what is in force, or in a process that is
+// to run puts them in force where no person has to look first.
+func (a *App) tellEdited(ctx context.Context, cfg, edited *config.Config) error {
+	if edited != nil && edited.Version == cfg.Version {
+		return nil
+	}
+	switch {
+	case edited == nil:
+		a.log.Warn("the configuration on disk does not load; this command works on the one in force; see remeld validate")
+		return nil
+	case a.opts.Offline:
+		a.log.Warn("the configuration on disk is not the one in force, which this command works on; see remeld commit --preview")
+		return nil
+	}
+	if err := a.commitEdited(ctx); err != nil {
+		a.log.Error("the edited configuration is not in force", "err", err)
+	}
+	return ctx.Err()
+}
+
+// hasStore tells whether the state directory has a store already.
+func (a *App) hasStore() bool {
+	_, err := os.Stat(a.storeDir())
+	return err == nil
+}
+
+func (a *App) storeDir() string { return filepath.Join(a.opts.State, "store") }
+
+func (a *App) openStore() error {
+	dir := a.storeDir()
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return fmt.Errorf("make the state directory: %w (choose another with --state)", err)
 	}
@@ -99,9 +169,6 @@ func (a *App) openStore(ctx context.Context, instance string) error {
 		return lockedHelp(err, a.opts.State)
 	}
 	a.store = s
-	if a.keys, err = loadKeys(ctx, s, instance); err != nil {
-		return errors.Join(err, a.Close())
-	}
 	return nil
 }
 
@@ -152,11 +219,11 @@ func (a *App) Run(ctx context.Context) error {
 // watchEvery is how often the configuration's files are looked at.
 const watchEvery = 2 * time.Second
 
-// watch commits an edited configuration, and hands delivery the protected lists
-// when they move. A configuration that does not load changes nothing and raises a
-// condition until it does.
+// watch commits an edited configuration once its files stand still from one look to
+// the next, and hands delivery the protected lists when they move. A configuration
+// that does not load changes nothing and raises a condition until it does.
 func (a *App) watch(ctx context.Context) error {
-	seen := a.stamp()
+	seen, changed := a.stamp(), ""
 	for {
 		if err := a.clock.Sleep(ctx, watchEvery); err != nil {
 			return nil //nolint:nilerr // ctx ended
@@ -168,6 +235,10 @@ func (a *App) watch(ctx context.Context) error {
 		if now == seen {
 			continue
 		}
+		if now != changed {
+			changed = now // somebody may be in the middle of writing it
+			continue
+		}
 		seen = now
 		if err := a.commitEdited(ctx); err != nil {
 			a.log.Error("the edited configuration is not in force", "err", err)
@@ -175,26 +246,16 @@ func (a *App) watch(ctx context.Context) error {
 	}
 }
 
-// commitEdited commits a configuration that was edited while the process runs. One
-// that takes live rows away waits for a person, who can look at it before and let
-// exactly those pass the guards (SEMANTICS E11).
+// commitEdited commits a configuration that was edited. One that takes live rows away
+// waits for a person, who can look at it before and let exactly those pass the guards
+// (SEMANTICS E11).
 func (a *App) commitEdited(ctx context.Context) error {
-	v, err := a.Commit(ctx, CommitArgs{Preview: true})
-	if err != nil {
-		return err
-	}
-	live := 0
-	for _, bySource := range v.Withdrawals {
-		for _, n := range bySource {
-			live += n
-		}
-	}
-	if live == 0 {
-		_, err = a.Commit(ctx, CommitArgs{By: "edited file"})
+	v, err := a.commit(ctx, CommitArgs{By: "edited file"}, func(v CommitView) bool { return v.live() == 0 })
+	if err != nil || v.Committed {
 		return err
 	}
 	return a.conditions.Raise(ctx, condition.Condition{
-		Kind: "commit_waiting", Message: fmt.Sprintf("the edited configuration is not in force yet: it would withdraw %d live rows that only removed or replaced nodes speak for", live),
+		Kind: "commit_waiting", Message: fmt.Sprintf("the edited configuration is not in force yet: it would withdraw %d live rows that only removed or replaced nodes speak for", v.live()),
 		Help: "look at remeld commit --preview, then remeld commit --approve " + v.ID + ", or undo the edit",
 	})
 }

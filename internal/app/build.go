@@ -35,8 +35,10 @@ type built struct {
 // target is one node aimed at one connection.
 type target struct {
 	node   *config.Node
+	to     string // the connection
 	target sdk.Target
-	login  string // changes with the content of the connection
+	login  string         // changes with the content of the connection
+	config *config.Config // that it stands in
 }
 
 // feedNode is a feed before its table is there.
@@ -85,13 +87,21 @@ func (b *builder) build() (*built, error) {
 
 func (b *builder) targets(n *config.Node, out *built) error {
 	for _, to := range n.To {
-		made, err := n.ClassInfo.New(n.Config, b.env(n, to))
+		t, err := b.target(n, to)
 		if err != nil {
-			return fmt.Errorf("node %s to %s: %w", n.Name, to, err)
+			return err
 		}
-		out.targets = append(out.targets, target{n, made.(sdk.Target), b.content(to)})
+		out.targets = append(out.targets, t)
 	}
 	return nil
+}
+
+func (b *builder) target(n *config.Node, to string) (target, error) {
+	made, err := n.ClassInfo.New(n.Config, b.env(n, to))
+	if err != nil {
+		return target{}, fmt.Errorf("node %s to %s: %w", n.Name, to, err)
+	}
+	return target{node: n, to: to, target: made.(sdk.Target), login: b.content(to), config: b.cfg}, nil
 }
 
 func (b *builder) env(n *config.Node, connection string) sdk.Env {
@@ -267,11 +277,23 @@ func (b *built) closeBut(kept []target) {
 	}
 }
 
-// assemble builds cfg and brings engine, delivery and the feed door to life
-// without starting them.
+// assemble builds cfg, which was in force, and brings engine and delivery to life
+// without starting them. What was being withdrawn goes on.
 func (a *App) assemble(ctx context.Context, cfg *config.Config) error {
-	if err := a.parts(ctx, cfg); err != nil {
+	if err := a.parts(ctx); err != nil {
 		return err
 	}
-	return a.swap(ctx, cfg)
+	next, err := a.builder(cfg).build()
+	if err != nil {
+		return err
+	}
+	resumed, err := a.resume(ctx)
+	if err == nil {
+		next.retired, err = a.retire(ctx, &built{targets: next.targets, retired: resumed}, next)
+	}
+	if err != nil {
+		next.close()
+		return err
+	}
+	return a.enforce(ctx, cfg, next)
 }

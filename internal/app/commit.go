@@ -19,9 +19,8 @@ import (
 	"github.com/remeld/remeld/sdk"
 )
 
-// parts makes what lives as long as the process: conditions, engine, delivery and
-// the feed door.
-func (a *App) parts(ctx context.Context, cfg *config.Config) error {
+// parts makes what lives as long as the process: conditions, engine and delivery.
+func (a *App) parts(ctx context.Context) error {
 	var err error
 	if a.conditions, err = condition.Open(ctx, a.store, a.clock); err != nil {
 		return err
@@ -42,14 +41,39 @@ func (a *App) parts(ctx context.Context, cfg *config.Config) error {
 		},
 		Refresh: a.followLists,
 	})
-	if err != nil || a.opts.NoWeb || cfg.Web.Listen == "" {
-		return err
+	return err
+}
+
+// openDoor makes the feed door of the configuration in force.
+func (a *App) openDoor() error {
+	cfg, b := a.inForce()
+	if a.opts.NoWeb || cfg.Web.Listen == "" {
+		return nil
 	}
+	var err error
 	a.web, err = web.New(web.Options{
 		Listen: cfg.Web.Listen, Cert: cfg.Web.TLS.Cert, Key: cfg.Web.TLS.Key,
 		BehindProxy: cfg.Web.BehindProxy, Log: a.log, Clock: a.clock,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return a.serve(cfg, b)
+}
+
+// serve hands the door the feeds and users of a configuration.
+func (a *App) serve(cfg *config.Config, b *built) error {
+	if a.web == nil {
+		return nil
+	}
+	feeds, err := b.served(a.engine.Table)
+	if err == nil {
+		err = a.web.Set(feeds, users(cfg))
+	}
+	if err != nil {
+		return fmt.Errorf("web: %w", err)
+	}
+	return nil
 }
 
 // monotonic counts time in a way that setting the clock does not move: the clock's
@@ -62,16 +86,24 @@ func monotonic(c sdk.Clock) func() time.Duration {
 	return func() time.Duration { return time.Since(start) }
 }
 
-// swap puts cfg in force: everything new is built before anything old is touched,
-// and an error leaves the old one running.
-func (a *App) swap(ctx context.Context, cfg *config.Config) error {
-	next, err := a.builder(cfg).build()
-	if err != nil {
+// swap puts cfg in force, which became next: everything new is built before anything
+// old is touched, and an error leaves the old one running and next closed.
+func (a *App) swap(ctx context.Context, cfg *config.Config, next *built) error {
+	_, old := a.inForce()
+	var err error
+	if next.retired, err = a.retire(ctx, old, next); err != nil {
+		next.close()
 		return err
 	}
+	return a.enforce(ctx, cfg, next)
+}
+
+// enforce is swap once it is known what becomes of the targets that go.
+func (a *App) enforce(ctx context.Context, cfg *config.Config, next *built) error {
 	lists, err := readWarninglists(cfg)
 	if err == nil {
-		next.retired, err = a.retire(ctx, next)
+		// Before the nodes go: a process that ends here must not forget them.
+		err = a.keepRetired(ctx, next)
 	}
 	if err != nil {
 		next.close()
@@ -81,21 +113,24 @@ func (a *App) swap(ctx context.Context, cfg *config.Config) error {
 		next.close()
 		return err
 	}
-	old := a.built
+	_, old := a.inForce()
 	a.mu.Lock()
 	a.config, a.built, a.lists = cfg, next, lists
 	a.mu.Unlock()
 	if old != nil {
 		defer old.closeBut(next.retired)
 	}
-	if a.web != nil {
-		feeds, err := next.served(a.engine.Table)
-		if err == nil {
-			err = a.web.Set(feeds, users(cfg))
-		}
-		if err != nil {
-			return fmt.Errorf("web: %w", err)
-		}
+	return a.afterSwap(ctx, cfg, next)
+}
+
+// afterSwap tells the store, the feed door, delivery and people of the configuration
+// in force.
+func (a *App) afterSwap(ctx context.Context, cfg *config.Config, next *built) error {
+	if err := a.keepConfig(ctx, cfg); err != nil {
+		return err
+	}
+	if err := a.serve(cfg, next); err != nil {
+		return err
 	}
 	if err := a.protect(ctx); err != nil {
 		return err
@@ -192,33 +227,63 @@ type CommitView struct {
 // approvedFor is how long the withdrawals of an approved commit may take.
 const approvedFor = 24 * time.Hour
 
+// live counts the live rows that would be withdrawn.
+func (v *CommitView) live() int {
+	live := 0
+	for _, bySource := range v.Withdrawals {
+		for _, n := range bySource {
+			live += n
+		}
+	}
+	return live
+}
+
 // Commit reads the configuration anew and puts it in force, or says what that
 // would do.
 func (a *App) Commit(ctx context.Context, args CommitArgs) (CommitView, error) {
+	return a.commit(ctx, args, func(CommitView) bool { return true })
+}
+
+// commit is Commit of what may says of its preview.
+func (a *App) commit(ctx context.Context, args CommitArgs, may func(CommitView) bool) (CommitView, error) {
 	a.commits.Lock()
 	defer a.commits.Unlock()
 	cfg, err := a.load()
 	if err != nil {
 		return CommitView{}, errors.Join(err, a.raiseConfig(ctx, err))
 	}
-	v, err := a.preview(ctx, cfg)
-	if err != nil || args.Preview {
+	next, err := a.builder(cfg).build()
+	if err != nil {
+		return CommitView{}, errors.Join(err, a.raiseConfig(ctx, err))
+	}
+	v, err := a.preview(ctx, cfg, next)
+	if err == nil && args.Approve != "" && !args.Preview {
+		err = a.approve(ctx, v, args)
+	}
+	if err != nil || args.Preview || !may(v) {
+		next.close()
 		return v, err
 	}
-	if args.Approve != "" {
-		if args.Approve != v.ID {
-			return v, fmt.Errorf("commit %s is not what would be committed now (%s): look at --preview again", args.Approve, v.ID)
-		}
-		if err := a.allow(ctx, v, args.By); err != nil {
-			return v, err
-		}
-	}
-	if err := a.swap(ctx, cfg); err != nil {
+	if err := a.swap(ctx, cfg, next); err != nil {
 		return v, errors.Join(err, a.raiseConfig(ctx, err))
 	}
 	v.Committed = true
 	a.log.Info("configuration committed", "version", cfg.Version, "by", args.By)
 	return v, errors.Join(a.conditions.Clear(ctx, "", "config_refused"), a.conditions.Clear(ctx, "", "commit_waiting"))
+}
+
+// approve passes exactly the withdrawals that were shown.
+func (a *App) approve(ctx context.Context, v CommitView, args CommitArgs) error {
+	if args.Approve != v.ID {
+		return fmt.Errorf("commit %s is not what would be committed now (%s): look at --preview again", args.Approve, v.ID)
+	}
+	until := a.clock.Now().Add(approvedFor)
+	for node, bySource := range v.Withdrawals {
+		if err := a.deliver.AllowWithdrawals(ctx, node, bySource, args.By, "commit "+v.ID, until); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (a *App) raiseConfig(ctx context.Context, err error) error {
@@ -228,15 +293,11 @@ func (a *App) raiseConfig(ctx context.Context, err error) error {
 	})
 }
 
-func (a *App) preview(ctx context.Context, cfg *config.Config) (CommitView, error) {
+// preview says what cfg, which became next, would do.
+func (a *App) preview(ctx context.Context, cfg *config.Config, next *built) (CommitView, error) {
 	old, _ := a.inForce()
 	sum := sha256.Sum256([]byte(old.Version + " " + cfg.Version))
 	v := CommitView{ID: "commit-" + hex.EncodeToString(sum[:6]), Withdrawals: map[string]map[string]int{}}
-	next, err := a.builder(cfg).build()
-	if err != nil {
-		return v, err
-	}
-	defer next.close()
 	p, err := a.engine.Preview(ctx, next.specs)
 	if err != nil {
 		return v, err
@@ -250,15 +311,4 @@ func (a *App) preview(ctx context.Context, cfg *config.Config) (CommitView, erro
 	}
 	v.Withdrawals, err = a.deliver.SoleContributions(ctx, gone)
 	return v, err
-}
-
-// allow passes exactly the withdrawals that were shown.
-func (a *App) allow(ctx context.Context, v CommitView, by string) error {
-	until := a.clock.Now().Add(approvedFor)
-	for node, bySource := range v.Withdrawals {
-		if err := a.deliver.AllowWithdrawals(ctx, node, bySource, by, "commit "+v.ID, until); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -252,6 +252,10 @@ type outcome struct {
 	Held   map[string]int
 }
 
+// restMost is how long a process may take to have nothing to do; a wait after a failure
+// is a minute.
+const restMost = 5 * time.Minute
+
 // rest starts the process, waits until it has nothing to do, and looks.
 func (w *world) rest(t *testing.T) outcome {
 	t.Helper()
@@ -262,7 +266,7 @@ func (w *world) rest(t *testing.T) outcome {
 			t.Errorf("it ended badly: %v\n%s", err, said)
 		}
 	}()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), restMost)
 	defer cancel()
 	var plan app.PlanView
 	var why error

@@ -31,11 +31,11 @@ func (e *ConfigError) Code() string { return "config" }
 // Load reads a configuration without opening anything. The findings may hold
 // warnings beside a good configuration.
 func Load(paths []string, state string, key []byte) (*config.Config, diag.List) {
-	return config.Load(paths, config.Options{
-		SecretDir:    filepath.Join(state, "secrets"),
-		Warninglists: prototypes.Known(),
-		Key:          key,
-	})
+	return config.Load(paths, loadOptions(state, key))
+}
+
+func loadOptions(state string, key []byte) config.Options {
+	return config.Options{SecretDir: filepath.Join(state, "secrets"), Warninglists: prototypes.Known(), Key: key}
 }
 
 func (a *App) load() (*config.Config, error) {

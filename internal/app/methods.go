@@ -106,7 +106,7 @@ func (a *App) Plan(ctx context.Context, args PlanArgs) (PlanView, error) {
 	if err != nil {
 		return PlanView{}, err
 	}
-	p, err := a.deliver.Plan(ctx, name, deliver.PlanOptions{Person: true})
+	p, err := a.deliver.Plan(ctx, name, deliver.PlanOptions{Person: true, Waits: waits(ctx)})
 	if err != nil {
 		return PlanView{}, err
 	}
@@ -153,28 +153,29 @@ type ApplyArgs struct {
 
 // Apply makes a plan so.
 func (a *App) Apply(ctx context.Context, args ApplyArgs) (*deliver.Result, error) {
-	p, err := a.planToApply(ctx, args)
+	opts := deliver.ApplyOptions{By: args.By, Waits: waits(ctx), Progress: func(pr deliver.Progress) {
+		control.Report(ctx, "applied %d of %d", pr.Done, pr.Total)
+	}}
+	if args.Plan == "" {
+		name, err := a.destination(args.Destination)
+		if err != nil {
+			return nil, err
+		}
+		return a.deliver.PlanAndApply(ctx, name, opts)
+	}
+	p, err := a.deliver.LoadPlan(ctx, args.Plan)
 	if err != nil {
 		return nil, err
 	}
-	if p.Changes() == 0 && len(p.Notes) > 0 {
-		// Nothing was found to do because something is missing, which is not "done".
+	if p.Lacks() {
 		return &deliver.Result{Plan: p.ID, Why: p.Notes}, nil
 	}
-	return a.deliver.Apply(ctx, p, deliver.ApplyOptions{By: args.By, Progress: func(pr deliver.Progress) {
-		control.Report(ctx, "applied %d of %d", pr.Done, pr.Total)
-	}})
+	return a.deliver.Apply(ctx, p, opts)
 }
 
-func (a *App) planToApply(ctx context.Context, args ApplyArgs) (*deliver.Plan, error) {
-	if args.Plan != "" {
-		return a.deliver.LoadPlan(ctx, args.Plan)
-	}
-	name, err := a.destination(args.Destination)
-	if err != nil {
-		return nil, err
-	}
-	return a.deliver.Plan(ctx, name, deliver.PlanOptions{Person: true})
+// waits tells a person at a terminal what a command waits for.
+func waits(ctx context.Context) func() {
+	return func() { control.Report(ctx, "an apply is running; waiting for its end") }
 }
 
 // ApproveArgs are a person's word.

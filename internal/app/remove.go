@@ -30,11 +30,7 @@ func removed(old, next *built) []target {
 // (SEMANTICS D1): without on_remove at the old node the commit is refused. It
 // returns those whose rows are to be withdrawn; they stay aimed at their tenant
 // until nothing is left.
-func (a *App) retire(ctx context.Context, next *built) ([]target, error) {
-	_, old := a.inForce()
-	if old == nil {
-		return nil, nil
-	}
+func (a *App) retire(ctx context.Context, old, next *built) ([]target, error) {
 	var retired []target
 	for _, t := range removed(old, next) {
 		domain := t.target.Info().Domain

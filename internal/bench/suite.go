@@ -18,7 +18,7 @@ type sizes struct {
 
 var (
 	full  = sizes{lines: 5_000_000, ranges: 1_000_000, segments: 1_000_000, records: 1_000_000, edl: 1_000_000, listed: 100_000}
-	small = sizes{lines: 50_000, ranges: 10_000, segments: 10_000, records: 40_000, edl: 30_000, listed: 1_000}
+	small = sizes{lines: 10_000, ranges: 10_000, segments: 10_000, records: 5_000, edl: 5_000, listed: 1_000}
 )
 
 // session is one run of the program.

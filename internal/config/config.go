@@ -33,13 +33,15 @@ type Config struct {
 	Nodes       map[string]*Node
 	// Order holds the node names, inputs and allow-lists before what reads them.
 	Order []string
-	// BaseDir is where relative paths of class configs start.
+	// BaseDir is where relative paths of class configs start; absolute if Load read it.
 	BaseDir string
 	// Version is a keyed hash over all that affects the outcome; a rotated secret
 	// of a connection does not change it.
 	Version string
 
-	masks *masker
+	masks        *masker
+	files        []File
+	confidential bool // a secret stands in it
 }
 
 // Connection is one login, decoded by its type.

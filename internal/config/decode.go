@@ -17,6 +17,8 @@ import (
 type decoder struct {
 	report *report
 	masks  *masker
+	// confidential is set where a secret stands in the file itself.
+	confidential *bool
 }
 
 // structField is one key of a config struct.

@@ -52,10 +52,10 @@ func Load(paths []string, opts Options) (*Config, diag.List) {
 			l.report.add(diag.Error, Pos{File: f}, "", "cannot read the configuration: %v", plainPath(err))
 			continue
 		}
-		docs = append(docs, l.parse(f, data)...)
+		docs = append(docs, l.read(f, data)...)
 	}
 	if len(paths) > 0 {
-		l.cfg.BaseDir = baseDir(paths[0])
+		l.cfg.BaseDir = absolute(baseDir(paths[0]))
 	}
 	return l.finish(docs)
 }
@@ -65,7 +65,7 @@ func Load(paths []string, opts Options) (*Config, diag.List) {
 func LoadBytes(name string, data []byte, opts Options) (*Config, diag.List) {
 	l := newLoader(opts)
 	l.cfg.BaseDir = filepath.Dir(name)
-	return l.finish(l.parse(name, data))
+	return l.finish(l.read(name, data))
 }
 
 // loader is the state of one Load.
@@ -102,7 +102,7 @@ func newLoader(opts Options) *loader {
 			Connections: map[string]*Connection{}, Nodes: map[string]*Node{}, masks: masks,
 		},
 	}
-	l.decode = decoder{report: l.report, masks: masks}
+	l.decode = decoder{report: l.report, masks: masks, confidential: &l.cfg.confidential}
 	for _, c := range opts.Classes {
 		l.classes[c.Name] = c
 	}

@@ -54,6 +54,7 @@ func (d *decoder) secret(v *value, out reflect.Value, name string) {
 	}
 	d.masks.add(v.text)
 	if !isHash(v.text) && v.text != "" {
+		*d.confidential = true
 		d.report.add(diag.Warning, v.pos, "write ${env:NAME}, ${file:PATH} or ${secret:NAME}", "%s is confidential and stands in the file", name)
 	}
 }

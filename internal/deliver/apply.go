@@ -20,6 +20,8 @@ type ApplyOptions struct {
 	By string
 	// Progress is called after every call, from the applying goroutine.
 	Progress func(Progress)
+	// Waits is called when another apply is running and this one waits for its end.
+	Waits func()
 	// Only limits the apply to these identities.
 	Only map[string]bool
 }
@@ -90,15 +92,37 @@ var (
 // (SEMANTICS D16). The error is about the apply as a whole; what could not be done
 // now is in the result.
 func (m *Manager) Apply(ctx context.Context, p *Plan, opts ApplyOptions) (*Result, error) {
-	g, err := m.hold(ctx, p.Group)
+	g, err := m.holdTelling(ctx, p.Group, opts.Waits)
 	if err != nil {
 		return nil, err
 	}
+	defer g.busy.Unlock()
+	return m.applyHeld(ctx, g, p, opts)
+}
+
+// PlanAndApply plans a destination and applies that, with nobody in between: what a
+// person asks for is not taken out of its hands by the loop. A plan that found nothing
+// to do because something is missing is a partial result.
+func (m *Manager) PlanAndApply(ctx context.Context, name string, opts ApplyOptions) (*Result, error) {
+	g, err := m.holdTelling(ctx, name, opts.Waits)
+	if err != nil {
+		return nil, err
+	}
+	defer g.busy.Unlock()
+	p, err := m.planHeld(ctx, g, PlanOptions{Person: opts.By != ""})
+	if err != nil {
+		return nil, err
+	}
+	if p.Lacks() {
+		return &Result{Plan: p.ID, Why: p.Notes}, nil
+	}
+	return m.applyHeld(ctx, g, p, opts)
+}
+
+// applyHeld is Apply for who has the turn.
+func (m *Manager) applyHeld(ctx context.Context, g *group, p *Plan, opts ApplyOptions) (*Result, error) {
 	g.applying.Store(true)
-	defer func() {
-		g.applying.Store(false)
-		g.busy.Unlock()
-	}()
+	defer g.applying.Store(false)
 	if err := m.acceptable(ctx, g, p, opts); err != nil {
 		return nil, err
 	}

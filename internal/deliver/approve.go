@@ -214,8 +214,11 @@ func (m *Manager) approvePlan(ctx context.Context, g *group, p *Plan, ap Approva
 // starts the comparison anew.
 func (m *Manager) approveClock(ctx context.Context) error {
 	for _, g := range m.groupsSorted() {
-		g.busy.Lock()
-		err := m.forgetClock(ctx, g)
+		g, err := m.hold(ctx, g.name)
+		if err != nil {
+			return err
+		}
+		err = m.forgetClock(ctx, g)
 		g.busy.Unlock()
 		if err != nil {
 			return err

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/remeld/remeld/internal/deliver/guard"
+	"github.com/remeld/remeld/internal/deliver/ledger"
+	"github.com/remeld/remeld/internal/store"
 )
 
 // SoleContributions counts, by destination node and then by source, the live rows
@@ -77,25 +79,18 @@ func (m *Manager) AllowWithdrawals(ctx context.Context, node string, bySource ma
 	return nil
 }
 
-// LiveOf counts the rows at a destination domain that a node speaks for.
+// LiveOf counts the rows at a destination domain that a node speaks for, whether or not
+// anything is aimed there now.
 func (m *Manager) LiveOf(ctx context.Context, node, domain string) (int, error) {
-	for _, g := range m.groupsSorted() {
-		sites, err := m.sites(ctx, g)
-		if err != nil {
-			return 0, err
-		}
-		for _, s := range sites {
-			if s.domain != domain {
-				continue
-			}
-			live := 0
-			for _, r := range s.book.Rows {
-				if r.Present() && slices.Contains(r.Nodes(), node) {
-					live++
-				}
-			}
-			return live, nil
+	b, err := ledger.Read(ctx, m.deps.Store, store.Fence{}, domain, m.deps.Clock.Now())
+	if err != nil {
+		return 0, err
+	}
+	live := 0
+	for _, r := range b.Rows {
+		if r.Present() && slices.Contains(r.Nodes(), node) {
+			live++
 		}
 	}
-	return 0, nil
+	return live, nil
 }

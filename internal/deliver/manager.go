@@ -60,8 +60,8 @@ type group struct {
 }
 
 type shared struct {
-	busy sync.Mutex // held while applying or resolving
-	// applying is for those who watch: asking the lock would take it from a plan.
+	busy turn // of whoever plans, applies or resolves
+	// applying is for those who watch.
 	applying atomic.Bool
 	run      runState // of the group's loop alone
 	// driven: the group has its loop.
@@ -104,7 +104,7 @@ func (m *Manager) Configure(_ context.Context, dests []Destination) error {
 		g := m.groups[name]
 		if g == nil {
 			if m.shared[name] == nil {
-				m.shared[name] = &shared{}
+				m.shared[name] = &shared{busy: newTurn()}
 			}
 			g = &group{name: name, shared: m.shared[name]}
 			g.poke.Store(true)
@@ -167,28 +167,6 @@ func (m *Manager) groupOf(name string) (*group, error) {
 	return nil, fmt.Errorf("no destination %q: the destinations are %v", name, slices.Compact(names))
 }
 
-// hold waits until nobody else applies to the group of a name, and returns the group
-// as it is configured then: what was waited for may have taken minutes, in which
-// protection or a login changed.
-func (m *Manager) hold(ctx context.Context, name string) (*group, error) {
-	g, err := m.groupOf(name)
-	if err != nil {
-		return nil, err
-	}
-	for {
-		g.busy.Lock()
-		now, err := m.current(ctx, name)
-		if err == nil && now.shared == g.shared {
-			return now, nil
-		}
-		g.busy.Unlock()
-		if err != nil {
-			return nil, err
-		}
-		g = now
-	}
-}
-
 // groupsSorted lists the groups by name.
 func (m *Manager) groupsSorted() []*group {
 	m.mu.Lock()
@@ -221,8 +199,11 @@ func (m *Manager) fence(ctx context.Context, domain string) (store.Fence, error)
 	return f, nil
 }
 
+// idTime is how the time stands in ids: their order is that of their making.
+const idTime = "20060102-150405"
+
 func newID(prefix string, now time.Time) string {
 	var b [4]byte
 	_, _ = rand.Read(b[:]) // never fails
-	return prefix + "-" + now.UTC().Format("20060102-150405") + "-" + hex.EncodeToString(b[:])
+	return prefix + "-" + now.UTC().Format(idTime) + "-" + hex.EncodeToString(b[:])
 }

@@ -154,6 +154,10 @@ func (p *Plan) Changes() int {
 	return n
 }
 
+// Lacks tells whether nothing was found to do because something is missing, such as a
+// listing, which is not "done".
+func (p *Plan) Lacks() bool { return p.Changes() == 0 && len(p.Notes) > 0 }
+
 func newPlan(group string, now time.Time, life time.Duration) *Plan {
 	return &Plan{
 		Group: group, Made: now, Expires: now.Add(life),

@@ -19,48 +19,67 @@ type PlanOptions struct {
 	Person bool
 	// Relist takes a new listing even when there is a young one.
 	Relist bool
+	// Waits is called when an apply is running and the plan waits for its end; nil is
+	// nobody.
+	Waits func()
 }
 
 // Plan compares what the destination's quota domain wants with its ledger and its
 // tenant. name is a node, a destination domain or a quota domain. Calls in doubt
-// are resolved and a listing is taken when none is young enough, unless an apply
-// is running. Planning sends nothing.
+// are resolved and a listing is taken when none is young enough. While an apply is
+// running the plan waits for its end; one that takes minutes is not waited for, and
+// the plan says that it was made from what was known then. Planning sends nothing.
 func (m *Manager) Plan(ctx context.Context, name string, opts PlanOptions) (*Plan, error) {
+	g, err := m.holdFor(ctx, name, planPatience, opts.Waits)
+	if errors.Is(err, errBusy) {
+		return m.planMeanwhile(ctx, name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer g.busy.Unlock()
+	return m.planHeld(ctx, g, opts)
+}
+
+// planMeanwhile plans while somebody else has the turn: it writes nothing, since what
+// it read may be from before what the other one did.
+func (m *Manager) planMeanwhile(ctx context.Context, name string) (*Plan, error) {
 	g, err := m.current(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	sites, notes, err := m.sitesToPlan(ctx, g, opts)
+	sites, err := m.sites(ctx, g)
 	if err != nil {
 		return nil, err
 	}
 	p, err := m.plan(ctx, g, sites)
-	if err == nil {
-		p.Notes = append(p.Notes, notes...)
+	if err != nil {
+		return nil, err
 	}
-	return p, err
+	p.plan.Notes = append(p.plan.Notes, "an apply is running; the plan is made from what is known now")
+	return p.plan, nil
 }
 
-// sitesToPlan opens the group's domains and, unless an apply is running, brings
-// them up to date. The ledger is read under the lock: what was read before another
-// apply ended must not be written back. notes say what could not be done.
-func (m *Manager) sitesToPlan(ctx context.Context, g *group, opts PlanOptions) (sites []*site, notes []string, err error) {
-	if !g.busy.TryLock() {
-		sites, err = m.sites(ctx, g)
-		return sites, []string{"an apply is running; the plan is made from what is known now"}, err
-	}
-	defer g.busy.Unlock()
-	if sites, err = m.sites(ctx, g); err != nil {
-		return nil, nil, err
-	}
-	err = m.prepare(ctx, sites, opts)
-	if err != nil && !lacking(err) {
-		return nil, nil, err
-	}
+// planHeld is Plan for who has the turn. What it stores, the stops of the guards,
+// can so not be from before another apply or a person's word.
+func (m *Manager) planHeld(ctx context.Context, g *group, opts PlanOptions) (*Plan, error) {
+	sites, err := m.sites(ctx, g)
 	if err != nil {
+		return nil, err
+	}
+	var notes []string
+	if err := m.prepare(ctx, sites, opts); err != nil {
+		if !lacking(err) {
+			return nil, err
+		}
 		notes = strings.Split(err.Error(), "\n")
 	}
-	return sites, notes, nil
+	p, err := m.plan(ctx, g, sites)
+	if err != nil {
+		return nil, err
+	}
+	p.plan.Notes = append(p.plan.Notes, notes...)
+	return p.plan, m.noteStops(ctx, g, p)
 }
 
 // lacking: the plan can be made without what failed; it will say what it lacks.
@@ -140,7 +159,7 @@ func (p *planner) watermarks(ctx context.Context) error {
 	return nil
 }
 
-func (m *Manager) plan(ctx context.Context, g *group, sites []*site) (*Plan, error) {
+func (m *Manager) plan(ctx context.Context, g *group, sites []*site) (*planner, error) {
 	p, err := m.newPlanner(ctx, g, sites)
 	if err != nil {
 		return nil, err
@@ -159,11 +178,8 @@ func (m *Manager) plan(ctx context.Context, g *group, sites []*site) (*Plan, err
 	p.renewFrozen()
 	p.plan.total()
 	p.plan.ID = newID("plan", p.now)
-	if err := m.noteStops(ctx, g, p); err != nil {
-		return nil, err
-	}
 	m.remember(p.plan)
-	return p.plan, nil
+	return p, nil
 }
 
 // remember keeps the last plans in memory, so that one can be approved or applied

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -80,6 +81,10 @@ func (m *Manager) look(ctx context.Context, g *group) {
 	if err == nil && due {
 		err = m.step(ctx, g, now)
 	}
+	if errors.Is(err, errBusy) {
+		g.poke.Store(true) // a person plans or applies; the next look is soon
+		return
+	}
 	if err == nil || ctx.Err() != nil {
 		return
 	}
@@ -123,6 +128,7 @@ func (m *Manager) due(ctx context.Context, g *group, now time.Time) (bool, error
 		return false, nil
 	}
 	if !settled && now.Sub(r.unsettled) < m.set.UnsettledAfter {
+		g.poke.CompareAndSwap(false, poked) // what was asked for is still to be done
 		return false, nil
 	}
 	if now.Sub(r.changedAt) < m.settle(g) && !poked {
@@ -148,14 +154,20 @@ func (m *Manager) upstream(ctx context.Context, g *group) (settled bool, heads s
 	return settled, b.String(), nil
 }
 
-// step plans and, where that is allowed, applies.
+// step plans and, where that is allowed, applies, with nobody in between. Where
+// somebody else plans or applies it is errBusy.
 func (m *Manager) step(ctx context.Context, g *group, now time.Time) error {
-	if err := m.dropBlocks(ctx); err != nil {
+	if err := errors.Join(m.dropBlocks(ctx), m.dropOld(ctx)); err != nil {
 		return err
 	}
 	heads := g.run.heads
+	g, err := m.holdNow(ctx, g.name)
+	if err != nil {
+		return err
+	}
+	defer g.busy.Unlock()
 	relist := now.Sub(g.run.listedAt) >= m.driftEvery(g)
-	p, err := m.Plan(ctx, g.name, PlanOptions{Relist: relist})
+	p, err := m.planHeld(ctx, g, PlanOptions{Relist: relist})
 	if err != nil {
 		return err
 	}
@@ -166,19 +178,16 @@ func (m *Manager) step(ctx context.Context, g *group, now time.Time) error {
 		g.run.plannedOn, g.run.plannedAt = heads, now
 		return err
 	}
-	if p.Changes() == 0 && len(p.Notes) > 0 {
+	if p.Lacks() {
 		return fmt.Errorf("the plan is not complete: %s", strings.Join(p.Notes, "; "))
 	}
 	if p.Changes() == 0 && p.Actions[Note] == 0 {
 		g.run.plannedOn, g.run.plannedAt, g.run.failures = heads, now, 0
 		return nil
 	}
-	res, err := m.Apply(ctx, p, ApplyOptions{})
+	res, err := m.applyHeld(ctx, g, p, ApplyOptions{})
 	if err != nil {
 		return err
-	}
-	if overtaken(res) {
-		return nil // the next look plans anew
 	}
 	g.run.plannedOn, g.run.plannedAt = heads, now
 	if res.Partial() {
@@ -186,12 +195,6 @@ func (m *Manager) step(ctx context.Context, g *group, now time.Time) error {
 	}
 	g.run.failures = 0
 	return nil
-}
-
-// overtaken: somebody else applied between the plan and its apply, which found
-// nothing to do any more.
-func overtaken(res *Result) bool {
-	return res.Left == 0 && len(res.Why) == 0 && res.Calls == 0 && len(res.Skipped) > 0
 }
 
 // waits says whether a plan must wait for a person, and says so to people.

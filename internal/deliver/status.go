@@ -86,10 +86,11 @@ func (s *site) status() Status {
 // (SEMANTICS D8). Protection still wins. It ends after ttl (0 = the default) and
 // is withdrawn then. The node must be a destination.
 func (m *Manager) Block(ctx context.Context, node string, i indicator.Indicator, ttl time.Duration, why, by string) (*Result, error) {
-	g, err := m.current(ctx, node)
+	g, err := m.hold(ctx, node) // the loop would take it out of a person's hands
 	if err != nil {
 		return nil, err
 	}
+	defer g.busy.Unlock()
 	if ttl <= 0 {
 		ttl = m.set.BlockLife
 	}
@@ -101,7 +102,7 @@ func (m *Manager) Block(ctx context.Context, node string, i indicator.Indicator,
 	if err := m.put(ctx, blockSpace, blockKey(node, i), b); err != nil {
 		return nil, err
 	}
-	p, err := m.Plan(ctx, node, PlanOptions{Person: true})
+	p, err := m.planHeld(ctx, g, PlanOptions{Person: true})
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +114,7 @@ func (m *Manager) Block(ctx context.Context, node string, i indicator.Indicator,
 			}
 		}
 	}
-	return m.Apply(ctx, p, ApplyOptions{By: by, Only: only})
+	return m.applyHeld(ctx, g, p, ApplyOptions{By: by, Only: only})
 }
 
 // mayBlock refuses what would be held out, with the reason.

@@ -1,36 +1,23 @@
 package docgen_test
 
 import (
-	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/remeld/remeld/indicator"
 	"github.com/remeld/remeld/internal/config"
+	"github.com/remeld/remeld/internal/sampledata"
 	"github.com/remeld/remeld/internal/tql"
 	"github.com/remeld/remeld/prototypes"
 	"github.com/remeld/remeld/sdk"
 	"github.com/remeld/remeld/sdk/sdktest"
 )
 
-// feeds is the folder of real feeds beside the repository.
-func feeds(t *testing.T) string {
-	t.Helper()
-	path, err := filepath.Abs(filepath.Join(root, "..", "shared", "data", "feeds"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("the real feeds are not here: ", err)
-	}
-	return path
-}
-
 // The sources of the documented example read the real feeds: what the page says of
 // their numbers is so.
 func TestRealFeedsExample(t *testing.T) {
 	env := sandboxEnv()
-	env["FEEDS"] = feeds(t)
+	env["FEEDS"] = sampledata.Path(t, "feeds")
 	cfg, found := config.Load([]string{filepath.Join(root, "docs", "examples", "real-feeds.yaml")},
 		config.Options{Env: lookup(env), Warninglists: prototypes.Names()})
 	if len(found) > 0 {

@@ -396,6 +396,7 @@ func (n *node) approveLifted(ctx context.Context, allow string) (int, error) {
 	}
 	defer v.Close()
 	st, c, total := n.st.Load().clone(), &store.Commit{}, 0
+	now := n.eng.now().UnixMilli()
 	var keys [][]byte
 	flush := func(st *state) error {
 		if len(keys) > 0 {
@@ -418,7 +419,7 @@ func (n *node) approveLifted(ctx context.Context, allow string) (int, error) {
 		clean := a.Clone()
 		delete(clean.Extra, liftedBy)
 		r.Attrs = n.dict.Intern(clean.AppendBinary(nil))
-		r.Changed = n.eng.now().UnixMilli()
+		r.Changed = now
 		key = bytes.Clone(key)
 		keys = append(keys, key)
 		c.Writes = append(c.Writes, store.Write{Space: n.out(), Key: key, Value: r.Append(nil)})

@@ -36,6 +36,10 @@ type node struct {
 	st      atomic.Pointer[state]
 	wake    chan struct{}
 
+	// emits is the time of what a reader emits until it has caught up: what one poll
+	// brought has one time, however many steps it takes. Under work.
+	emits int64
+
 	digest pollDigest // of the last accepted poll, while the process lives
 	bounds [][]byte   // of the parts of the last poll's spool
 	allow  map[string]*allowSet

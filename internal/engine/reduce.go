@@ -166,7 +166,7 @@ func (s *stepping) differ(o *outcome, key []byte, old *row.Row, m *mind) {
 	if old != nil && old.First == first && n.dict.Same(old.Attrs, ref) {
 		return
 	}
-	r := row.Row{Changed: n.eng.now().UnixMilli(), First: first, Last: last, Attrs: ref}
+	r := row.Row{Changed: n.emits, First: first, Last: last, Attrs: ref}
 	o.writes = append(o.writes, store.Write{Space: n.out(), Key: key, Value: r.Append(nil)})
 	o.keys = append(o.keys, key)
 	if old == nil {

@@ -15,6 +15,14 @@ import (
 func (n *node) step(ctx context.Context) (more bool, err error) {
 	n.work.Lock()
 	defer n.work.Unlock()
+	if n.emits == 0 {
+		n.emits = n.eng.now().UnixMilli()
+	}
+	defer func() {
+		if !more || err != nil {
+			n.emits = 0
+		}
+	}()
 	if err := n.eng.clock.check(ctx); err != nil {
 		return false, err
 	}

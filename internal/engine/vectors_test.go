@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/internal/sampledata"
 	"github.com/remeld/remeld/sdk"
 )
 
@@ -38,15 +38,9 @@ type recordedStep struct {
 
 func recordings(t *testing.T) []recording {
 	t.Helper()
-	dir, err := os.Getwd()
-	for ; err == nil; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil || dir == filepath.Dir(dir) {
-			break
-		}
-	}
-	f, err := os.Open(filepath.Join(dir, "..", "shared", "data", "minemeld", "vectors.jsonl"))
+	f, err := os.Open(sampledata.Path(t, "minemeld", "vectors.jsonl"))
 	if err != nil {
-		t.Skip("no recorded vectors here")
+		t.Fatal(err)
 	}
 	defer f.Close()
 	var all []recording

@@ -7,12 +7,13 @@ import (
 	"maps"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/remeld/remeld/internal/sampledata"
 )
 
 // vector is one recorded case of MineMeld's aggregators: either steps with what
@@ -85,43 +86,12 @@ type vectorStep struct {
 
 func (s vectorStep) op() string { return s.Op + s.Action }
 
-func vectorsPath(t *testing.T) string {
-	t.Helper()
-	root := moduleRoot(t)
-	if p := os.Getenv("REMELD_VECTORS"); filepath.IsAbs(p) {
-		return p
-	} else if p != "" {
-		return filepath.Join(root, p)
-	}
-	p := filepath.Join(root, "..", "shared", "data", "minemeld", "vectors.jsonl")
-	if _, err := os.Stat(p); err != nil {
-		t.Skip("no recorded vectors here: set REMELD_VECTORS to a file of them")
-	}
-	return p
-}
-
-func moduleRoot(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
-		}
-	}
-}
-
 // TestMineMeldVectors compares the set of live ranges after each step, or at the
 // end where a case has only a final state, with recordings of MineMeld. Named
 // exception: a CIDR with host bits set, which MineMeld begins at the host address
 // and we at the network.
 func TestMineMeldVectors(t *testing.T) {
-	f, err := os.Open(vectorsPath(t))
+	f, err := os.Open(sampledata.Given(t, "REMELD_VECTORS", "minemeld", "vectors.jsonl"))
 	if err != nil {
 		t.Fatal(err)
 	}

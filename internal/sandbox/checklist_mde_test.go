@@ -4,11 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/remeld/remeld/internal/sampledata"
 )
 
 func TestChecklist10_Prefixes(t *testing.T) {
@@ -160,20 +161,7 @@ func checkWireFields(t *testing.T, row map[string]any) {
 // reference reads a file of the reference data beside the repository.
 func reference(t *testing.T, name string) ([]byte, bool) {
 	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			return nil, false
-		}
-		dir = filepath.Dir(dir)
-	}
-	raw, err := os.ReadFile(filepath.Join(dir, "..", "shared", "data", "defender", name))
+	raw, err := os.ReadFile(sampledata.Beside(t, "defender", name))
 	return raw, err == nil
 }
 

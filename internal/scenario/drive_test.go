@@ -91,7 +91,7 @@ func do[T any](w *world, call func(ctx context.Context) (T, error)) (T, error) {
 		defer close(done)
 		out, err = call(w.t.Context())
 	}()
-	for {
+	for still, last := 0, uint64(0); ; still++ {
 		for range 20 {
 			select {
 			case <-done:
@@ -99,12 +99,21 @@ func do[T any](w *world, call func(ctx context.Context) (T, error)) (T, error) {
 			case <-time.After(500 * time.Microsecond):
 			}
 		}
-		// It may be waiting for time to pass.
-		if n, _, _ := w.clock.asleep(); n > w.asleepAtRest() {
+		n, _, changes := w.clock.asleep()
+		if changes != last {
+			still, last = 0, changes
+		}
+		// It may be waiting for time to pass, or for a loop that does.
+		if n > w.asleepAtRest() || still > stuck {
 			w.step(w.sb.Now().Add(time.Minute), 1)
+			still = 0
 		}
 	}
 }
+
+// stuck is after how many looks at a call that does not end, while nobody falls asleep
+// or wakes, it is taken to wait for somebody who sleeps.
+const stuck = 200
 
 func (w *world) asleepAtRest() int {
 	n := 0

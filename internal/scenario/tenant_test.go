@@ -95,6 +95,24 @@ func TestD18_RowDeletedInThePortal(t *testing.T) {
 	s.quiet()
 }
 
+// A row that the service may not show yet is no drift when a person looks; later it is.
+func TestD18_YoungRowIsNoDrift(t *testing.T) {
+	w := newWorld(t)
+	w.feed("feed", hosts(0, 20, 80)...)
+	s := w.open(oneFeed)
+	w.has(20)
+	if err := w.sb.DeleteRow(tenant, w.rows()[name(3)+" Block"].ID); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{0, 1} {
+		v, err := do(s.world, func(ctx context.Context) (app.DriftView, error) { return s.app.Drift(ctx, app.DriftArgs{}) })
+		if err != nil || len(v.Rows) != want {
+			t.Errorf("%d rows drifted, want %d; %v", len(v.Rows), want, err)
+		}
+		s.advance(time.Minute)
+	}
+}
+
 // Two stores with the same app at one tenant leave each other's rows alone.
 func TestD2_TwoStoresOnOneTenant(t *testing.T) {
 	w := newWorld(t)

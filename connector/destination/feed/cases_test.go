@@ -21,33 +21,10 @@ import (
 
 	"github.com/remeld/remeld/indicator"
 	"github.com/remeld/remeld/internal/ipset"
+	"github.com/remeld/remeld/internal/sampledata"
 	"github.com/remeld/remeld/sdk"
 	"github.com/remeld/remeld/sdk/sdktest"
 )
-
-func casesDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		dir = filepath.Dir(dir)
-	}
-	if given := os.Getenv("REMELD_FEED_CASES"); filepath.IsAbs(given) {
-		return given
-	} else if given != "" {
-		return filepath.Join(dir, given)
-	}
-	cases := filepath.Join(dir, "..", "shared", "data", "minemeld", "feeds")
-	if _, err := os.Stat(cases); err != nil {
-		t.Skip("no recorded feeds here: set REMELD_FEED_CASES to a folder of them")
-	}
-	return cases
-}
 
 // TestMineMeldFeedCases asks for every recorded query (the file's name) on a feed
 // of the list it was recorded from, and compares the bytes. XHC is the high
@@ -55,7 +32,7 @@ func casesDir(t *testing.T) string {
 // timestamp. The icons of carbonblack are configuration; they are taken from the
 // recording.
 func TestMineMeldFeedCases(t *testing.T) {
-	dir := casesDir(t)
+	dir := sampledata.Given(t, "REMELD_FEED_CASES", "minemeld", "feeds")
 	results, err := filepath.Glob(filepath.Join(dir, "*.result"))
 	if err != nil || len(results) == 0 {
 		t.Fatalf("no .result file in %s (%v)", dir, err)

@@ -1,40 +1,16 @@
 package file
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
+	"github.com/remeld/remeld/internal/sampledata"
 	"github.com/remeld/remeld/sdk"
 	"github.com/remeld/remeld/sdk/sdktest"
 )
 
-// feeds finds the folder of real feeds beside the repository.
-func feeds(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if dir == filepath.Dir(dir) {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-	path := filepath.Join(dir, "..", "shared", "data", "feeds")
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("the real feeds are not here: ", err)
-	}
-	return path
-}
-
 // Real feeds are read nearly whole: what is refused is what is no indicator.
 func TestRealFeeds(t *testing.T) {
-	dir := feeds(t)
+	dir := sampledata.Path(t, "feeds")
 	class := sdktest.Class(t, sdk.RoleSource, "file")
 	for _, tc := range []struct {
 		config          string

@@ -73,10 +73,10 @@ const (
 // openApp opens the store, waiting for a moment where another command has it, so
 // that looking at a store never keeps run from starting (SEMANTICS E15). Where a
 // process answers it returns a client of that, with the error of the store.
-func (c *cli) openApp(ctx context.Context, noWeb bool) (*app.App, *control.Client, error) {
+func (c *cli) openApp(ctx context.Context, offline bool) (*app.App, *control.Client, error) {
 	var locked *store.LockedError
 	for end := time.Now().Add(lockedFor); ; {
-		a, err := app.Open(ctx, c.options(noWeb))
+		a, err := app.Open(ctx, c.options(offline))
 		if !errors.As(err, &locked) {
 			return a, nil, err
 		}
@@ -100,8 +100,8 @@ func (l local) Call(ctx context.Context, name string, args, out any) error {
 	return l.methods.Call(ctx, name, args, out)
 }
 
-func (c *cli) options(noWeb bool) app.Options {
-	return app.Options{Config: c.config, State: c.state, Clock: app.SystemClock{}, Log: c.logger(), NoWeb: noWeb}
+func (c *cli) options(offline bool) app.Options {
+	return app.Options{Config: c.config, State: c.state, Clock: app.SystemClock{}, Log: c.logger(), NoWeb: offline, Offline: offline}
 }
 
 func (c *cli) versionCommand() *cobra.Command {

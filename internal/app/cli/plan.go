@@ -26,7 +26,8 @@ func (c *cli) planCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "plan [DESTINATION]", Short: "Show what would be created, updated, renewed, deleted and held out",
 		Long: `Compares what should be at a destination with the ledger and the tenant and shows the
-difference: totals by action, source and reason, then a sample. Sends nothing.
+difference: totals by action, source and reason, then a sample. Sends nothing. While
+an apply is running it waits for its end, for two minutes at most.
 
 Exit code 2 says that changes are pending, 0 that there are none, 3 that none could be
 found because something is missing, such as a listing of the tenant.`,

@@ -1,7 +1,7 @@
 package cli_test
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/remeld/remeld/internal/app"
+	"github.com/remeld/remeld/internal/app/control"
 	"github.com/remeld/remeld/internal/sandbox"
 	"github.com/remeld/remeld/sdk"
 )
@@ -101,14 +102,22 @@ func rowsLike(sb *sandbox.Sandbox, foreign bool, patterns []string) (int, error)
 	return n, nil
 }
 
-// settled asks the running process whether everything was read and handed on.
-func settled(ts *testscript.TestScript) error {
-	if err := ts.Exec("remeld", "status", "--json"); err != nil {
+// ask calls the running process over its socket. A command would open the store where
+// none runs yet, and keep the one that starts from it.
+func ask(ts *testscript.TestScript, method string, args, out any) error {
+	client, err := control.Dial(context.Background(), ts.Getenv("REMELD_STATE"))
+	if err != nil {
 		return err
 	}
+	defer client.Close()
+	return client.Call(context.Background(), method, args, out)
+}
+
+// settled asks the running process whether everything was read and handed on.
+func settled(ts *testscript.TestScript) error {
 	var v app.StatusView
-	if err := json.Unmarshal([]byte(ts.ReadFile("stdout")), &v); err != nil {
-		return fmt.Errorf("remeld status --json: %w", err)
+	if err := ask(ts, "status", app.None{}, &v); err != nil {
+		return err
 	}
 	if v.Feeds == "" {
 		return errors.New("no process serves yet")

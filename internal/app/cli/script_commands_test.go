@@ -21,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/cobra"
 
+	"github.com/remeld/remeld/internal/app"
 	"github.com/remeld/remeld/internal/app/cli"
 	"github.com/remeld/remeld/internal/sandbox"
 )
@@ -37,6 +38,7 @@ import (
 //	rows N [PATTERN]            so many rows at the tenant (whose value matches)
 //	foreign N                   so many rows of others
 //	tenant-values FILE          write the values of our rows, sorted, one a line
+//	serving                     a process answers on the socket
 //	settled                     every source read, every node caught up
 //	exits CODE COMMAND…         the exit code, exactly
 //	wait-exits CODE COMMAND…    poll a command until it ends so
@@ -48,9 +50,12 @@ import (
 //	help-of-all                 every command has help with a text and, where it acts, an example
 //	nosecret FOLDER PATTERN     no file below the folder has the pattern
 var commands = map[string]func(*testscript.TestScript, bool, []string){
-	"tenant-values": tenantValues, "sandbox": startSandbox, "control": control, "feed": setFeed, "lines": lines,
+	"tenant-values": tenantValues, "sandbox": startSandbox, "control": callControl, "feed": setFeed, "lines": lines,
 	"journal-reset": func(ts *testscript.TestScript, _ bool, _ []string) { roomOf(ts).sb.ResetJournal() },
 	"calls":         checked("calls"), "effects": checked("effects"), "rows": checked("rows"), "foreign": checked("foreign"),
+	"serving": func(ts *testscript.TestScript, _ bool, _ []string) {
+		poll(ts, func() error { return ask(ts, "status", app.None{}, &app.StatusView{}) })
+	},
 	"settled": func(ts *testscript.TestScript, _ bool, _ []string) { poll(ts, func() error { return settled(ts) }) },
 	"exits":   exits, "json": jsonCheck, "setfrom": setFrom, "wait-for": waitFor, "wait-output": waitOutput,
 	"wait-exits": waitExits, "nosecret": noSecret, "memory": memory, "help-of-all": helpOfAll,
@@ -86,7 +91,7 @@ func startSandbox(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-func control(ts *testscript.TestScript, neg bool, args []string) {
+func callControl(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: control METHOD PATH [BODY]")
 	}
@@ -201,8 +206,9 @@ func setFrom(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], found[1])
 }
 
-// patience bounds every wait; a script that needs it is stuck.
-const patience = 90 * time.Second
+// patience bounds every wait; a script that needs it is stuck. A wait of the process
+// after a failure is a minute.
+const patience = 5 * time.Minute
 
 // poll asks until check is content.
 func poll(ts *testscript.TestScript, check func() error) {

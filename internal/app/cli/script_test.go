@@ -1,7 +1,6 @@
 package cli_test
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -11,6 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/remeld/remeld/internal/app/cli"
+	"github.com/remeld/remeld/internal/sampledata"
 )
 
 // update rewrites golden parts of the scripts.
@@ -56,7 +56,7 @@ func setup(e *testscript.Env) error {
 	if err := os.WriteFile(filepath.Join(etc, "base.yaml"), []byte(base), 0o600); err != nil {
 		return err
 	}
-	root, err := moduleRoot()
+	root, err := sampledata.FindRoot()
 	if err != nil {
 		return err
 	}
@@ -73,27 +73,10 @@ func condition(name string) (bool, error) {
 	if name != "realfeeds" {
 		return false, fmt.Errorf("unknown condition %q", name)
 	}
-	root, err := moduleRoot()
+	root, err := sampledata.FindRoot()
 	if err != nil {
 		return false, err
 	}
 	_, err = os.Stat(filepath.Join(filepath.Dir(root), "shared", "data", "feeds", "ipsum", "ipsum.txt"))
 	return err == nil, nil
-}
-
-func moduleRoot() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			return "", errors.New("no go.mod above the test")
-		}
-		dir = up
-	}
 }

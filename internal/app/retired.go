@@ -1,0 +1,125 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/remeld/remeld/internal/store"
+)
+
+// retiredPrefix begins the keys of configSpace under which targets are kept whose rows
+// are being withdrawn (on_remove: withdraw), so that a restart goes on with it.
+const retiredPrefix = "retired/"
+
+// retiredTarget is one as it is kept.
+type retiredTarget struct {
+	Node   string     `json:"node"`
+	To     string     `json:"to"`
+	Domain string     `json:"domain"`
+	Config keptConfig `json:"config"` // that it stood in
+}
+
+func (r *retiredTarget) key() string { return retiredPrefix + r.Node + "\x00" + r.Domain }
+
+// keepRetired stores which targets retire with next, and forgets those that next is
+// aimed at again and those whose rows are gone.
+func (a *App) keepRetired(ctx context.Context, next *built) error {
+	for _, t := range next.retired {
+		k, err := keep(t.config)
+		if err != nil {
+			return err
+		}
+		if k.Text == nil {
+			a.log.Warn("the rows of a removed node are withdrawn by this process alone: its configuration cannot be kept, because a secret stands in it", "node", t.node.Name)
+			continue
+		}
+		r := &retiredTarget{t.node.Name, t.to, t.target.Info().Domain, k}
+		if err := a.keepDoc(ctx, r.key(), r); err != nil {
+			return err
+		}
+	}
+	kept, err := a.retiredTargets(ctx)
+	if err != nil {
+		return err
+	}
+	c := &store.Commit{}
+	for _, r := range kept {
+		over, err := a.over(ctx, r, next)
+		if err != nil {
+			return err
+		}
+		if over {
+			c.Writes = append(c.Writes, store.Write{Space: configSpace, Key: []byte(r.key()), Delete: true})
+		}
+	}
+	if len(c.Writes) == 0 {
+		return nil
+	}
+	if _, err := a.store.Commit(ctx, c); err != nil {
+		return fmt.Errorf("forget removed nodes: %w", err)
+	}
+	return nil
+}
+
+// over: nothing is left to withdraw for a target, or it is there again.
+func (a *App) over(ctx context.Context, r *retiredTarget, next *built) (bool, error) {
+	if slices.ContainsFunc(next.targets, func(t target) bool { return t.node.Name == r.Node && t.target.Info().Domain == r.Domain }) {
+		return true, nil
+	}
+	live, err := a.deliver.LiveOf(ctx, r.Node, r.Domain)
+	return live == 0, err
+}
+
+func (a *App) retiredTargets(ctx context.Context) ([]*retiredTarget, error) {
+	v, err := a.store.View()
+	if err != nil {
+		return nil, fmt.Errorf("read which nodes were removed: %w", err)
+	}
+	defer v.Close()
+	var out []*retiredTarget
+	err = v.Scan(ctx, configSpace, store.Range{From: []byte(retiredPrefix), To: []byte(retiredPrefix + "\xff")}, func(_, val []byte) error {
+		r := &retiredTarget{}
+		out = append(out, r)
+		return json.Unmarshal(val, r)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read which nodes were removed: %w", err)
+	}
+	return out, nil
+}
+
+// resume builds the targets whose rows an earlier process was withdrawing. One that
+// cannot be built any more is told of and stays for a later start.
+func (a *App) resume(ctx context.Context) ([]target, error) {
+	kept, err := a.retiredTargets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []target
+	for _, r := range kept {
+		t, err := a.rebuild(r)
+		if err != nil {
+			a.log.Warn("the rows of a removed node cannot be withdrawn: what it was configured with does not load any more", "node", r.Node, "at", r.Domain, "err", err)
+			continue
+		}
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+func (a *App) rebuild(r *retiredTarget) (target, error) {
+	if r.Config.Text == nil {
+		return target{}, ErrNotKept
+	}
+	cfg, err := a.loadText(*r.Config.Text)
+	if err != nil {
+		return target{}, err
+	}
+	n := cfg.Nodes[r.Node]
+	if n == nil {
+		return target{}, fmt.Errorf("there is no node %q in it", r.Node)
+	}
+	return a.builder(cfg).target(n, r.To)
+}
