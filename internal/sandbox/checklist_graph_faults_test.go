@@ -162,19 +162,20 @@ func TestGraphChecklist7_Bulk(t *testing.T) {
 	if err := w.SetSwitch("graph_batch_limit", "30"); err != nil {
 		t.Fatal(err)
 	}
-	sizes := []int{100}
+	sizes, choked := []int{100}, 0
 	for len(sizes) > 0 {
 		n := sizes[0]
 		sizes = sizes[1:]
 		r := w.ti("POST", "/submitTiIndicators", props{"value": tiRows(n)})
 		if got := graphCode(r); got == "500 UnknownError" && r.message(t) == "" {
 			sizes = append(sizes, n/2, n-n/2)
+			choked++
 		} else if got != "200" {
 			t.Fatalf("%d items: %d %s", n, r.status, r.body)
 		}
 	}
-	if rows, _ := w.TiRows("t"); len(rows) != 100 {
-		t.Errorf("%d rows after halving", len(rows))
+	if rows, _ := w.TiRows("t"); len(rows) != 100 || choked != 3 {
+		t.Errorf("%d rows after halving %d times", len(rows), choked)
 	}
 }
 

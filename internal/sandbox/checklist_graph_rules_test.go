@@ -100,6 +100,9 @@ func TestGraphDefaults(t *testing.T) {
 			t.Errorf("%s is absent", name)
 		}
 	}
+	if m := w.ti("POST", "", sentinelTi("b.example", nil)).json(t); m["severity"] != 3.0 {
+		t.Errorf("severity = %v", m["severity"])
+	}
 	if m["id"] == "mine" || len(m) != 58+2+2 {
 		t.Errorf("%d properties: %v", len(m), m)
 	}
@@ -200,10 +203,10 @@ func TestGraphEditable(t *testing.T) {
 		}
 	}
 	// What does not change may be repeated; a null takes a property away.
-	if r := w.ti("PATCH", sentinel, base("Azure Sentinel", props{"domainName": "a.example", "tlpLevel": json.RawMessage("null"), "more": 1})); r.status != 204 {
+	if r := w.ti("PATCH", sentinel, base("Azure Sentinel", props{"domainName": "a.example", "tlpLevel": json.RawMessage("null"), "tags": json.RawMessage("null"), "more": 1})); r.status != 204 {
 		t.Errorf("%d %s", r.status, r.body)
 	}
-	if m := w.ti("GET", sentinel, nil).json(t); m["tlpLevel"] != nil || m["more"] != 1.0 || m["externalId"] != "new" {
+	if m := w.ti("GET", sentinel, nil).json(t); m["tlpLevel"] != nil || fmt.Sprint(m["tags"]) != "[]" || m["more"] != 1.0 || m["externalId"] != "new" {
 		t.Errorf("%v", m)
 	}
 	if r := w.ti("PATCH", sentinel, base("Azure Sentinel", props{"externalId": "again"})); r.status != 204 {
@@ -271,6 +274,14 @@ func TestGraphSameExternalID(t *testing.T) {
 	}
 	if _, got := w.bulk("deleteTiIndicatorsByExternalId", []string{"x"}); got[0]["code"] != 204.0 || len(w.tis("")) != 0 {
 		t.Errorf("%v", got)
+	}
+	w.ti("DELETE", "/"+w.create(sentinelTi("a.example", two)), nil)
+	w.create(sentinelTi("b.example", two))
+	w.ti("DELETE", "/"+w.create(sentinelTi("c.example", two)), nil)
+	w.ResetJournal()
+	w.bulk("deleteTiIndicatorsByExternalId", []string{"x"})
+	if e := w.Journal(Query{Op: "ti-delete-external"}); len(e) != 1 || len(e[0].Items) != 1 || e[0].Items[0].Value != "b.example" {
+		t.Errorf("what was deleted before was deleted again: %+v", e)
 	}
 	_ = w.SetSwitch("graph_same_external_id", "update")
 	if a, b := w.create(sentinelTi("a.example", two)), w.create(sentinelTi("b.example", two)); a != b || w.tis("")[0]["domainName"] != "b.example" {
