@@ -21,7 +21,7 @@ func (p *parser) conditions(op Joint) (Condition, *Error) {
 		}
 		p.open = spreadCondition(p.open, next, op)
 	}
-	j := &Junction{Op: op, Args: p.newConditions(p.open[base:])}
+	j := p.newJunction(op, p.open[base:])
 	p.open = p.open[:base]
 	return j, nil
 }
@@ -220,7 +220,7 @@ func (p *parser) path(into **Path) *Error {
 		p.at = from // it goes on behind a space
 		p.advance()
 	}
-	path := p.newPath()
+	path := one(&p.paths)
 	*into = path
 	path.Type = p.text(&p.tok)
 	steps := p.beginSteps()

@@ -177,7 +177,7 @@ func (p *parser) qualified() (Observation, *Error) {
 		default:
 			return o, nil
 		}
-		if simple && seen[q.Kind] && p.twice == 0 {
+		if simple && seen[q.Kind] && p.twice == 0 && p.version == V21 {
 			p.twice = q.Pos
 		}
 		seen[q.Kind] = true

@@ -39,27 +39,52 @@ type small struct {
 	steps       [3]Step
 }
 
-// slabs give out the parts of a tree from larger allocations: a pattern of a
-// hundred comparisons is a handful of them.
+// more is room for what goes with more than one comparison.
+type more struct {
+	joined    [4]Condition
+	junctions [2]Junction
+	paths     [3]Path
+	steps     [6]Step
+}
+
+// slabs give out the parts of a tree, many from one allocation: first those of
+// small, then those of more, then lists as long as is likely to be wanted.
 type slabs struct {
 	small       *small
 	tests       int // given out of small
 	comparisons []Comparison
+	joined      []Condition // the arguments of junctions
+	junctions   []Junction
 	paths       []Path
 	steps       []Step
-	joined      []Condition // the arguments of junctions
 }
 
-// The fewest and the most that a slab of comparisons has room for.
+// The fewest and the most comparisons that room is made for at a time.
 const (
-	minSlab = 4
-	maxSlab = 256
+	minRoom = 2
+	maxRoom = 256
 )
 
-// expected is about how many comparisons there are behind what was read: most are
-// written with =.
-func (p *parser) expected() int {
-	return min(max(strings.Count(p.src[p.tok.pos:], "="), minSlab), maxSlab)
+// refill makes room for the comparisons behind what was read: most are written
+// with =.
+func (p *parser) refill() {
+	s := &p.slabs
+	n := strings.Count(p.src[p.tok.pos:], "=")
+	s.comparisons = make([]Comparison, 0, min(max(n, minRoom), maxRoom))
+	if s.joined == nil {
+		b := &more{}
+		s.joined, s.junctions, s.paths, s.steps = b.joined[:0], b.junctions[:0], b.paths[:0], b.steps[:0]
+	}
+}
+
+// one returns the next element of a slab that has been made room in.
+func one[T any](slab *[]T) *T {
+	n := len(*slab)
+	if n == cap(*slab) {
+		*slab, n = make([]T, 0, minRoom+n), 0
+	}
+	*slab = (*slab)[:n+1]
+	return &(*slab)[n]
 }
 
 func (p *parser) newTest() *Test {
@@ -72,43 +97,31 @@ func (p *parser) newTest() *Test {
 
 func (p *parser) newComparison() *Comparison {
 	if len(p.comparisons) == cap(p.comparisons) {
-		p.comparisons = make([]Comparison, 0, p.expected())
+		p.refill()
 	}
-	p.comparisons = p.comparisons[:len(p.comparisons)+1]
-	return &p.comparisons[len(p.comparisons)-1]
+	return one(&p.comparisons)
 }
 
-// pathSlab is the room of a slab of paths: a long pattern has few.
-const pathSlab = 4
-
-func (p *parser) newPath() *Path {
-	if len(p.paths) == cap(p.paths) {
-		p.paths = make([]Path, 0, pathSlab)
-	}
-	p.paths = p.paths[:len(p.paths)+1]
-	return &p.paths[len(p.paths)-1]
-}
-
-func (p *parser) newConditions(of []Condition) []Condition {
-	if cap(p.joined)-len(p.joined) < len(of) {
-		p.joined = make([]Condition, 0, max(cap(p.comparisons), len(of)))
+// newJunction makes a junction of a copy of args.
+func (p *parser) newJunction(op Joint, args []Condition) *Junction {
+	j := one(&p.junctions)
+	j.Op = op
+	if cap(p.joined)-len(p.joined) < len(args) {
+		p.joined = make([]Condition, 0, max(len(args), 4*minRoom))
 	}
 	from := len(p.joined)
-	p.joined = append(p.joined, of...)
-	return p.joined[from:len(p.joined):len(p.joined)]
+	p.joined = append(p.joined, args...)
+	j.Args = p.joined[from:len(p.joined):len(p.joined)]
+	return j
 }
 
-// stepsOfAPath is how many steps a path has at most, but for rare ones; stepSlab the
-// room of a slab.
-const (
-	stepsOfAPath = 4
-	stepSlab     = 16
-)
+// stepsOfAPath is how many steps a path has at most, but for rare ones.
+const stepsOfAPath = 4
 
 // beginSteps returns an empty list to append to, in the slab as long as it has room.
 func (p *parser) beginSteps() []Step {
-	if len(p.steps) > 0 && cap(p.steps)-len(p.steps) < stepsOfAPath {
-		p.steps = make([]Step, 0, stepSlab)
+	if n := len(p.steps); n > 0 && cap(p.steps)-n < stepsOfAPath {
+		p.steps = make([]Step, 0, 3*stepsOfAPath)
 	}
 	return p.steps[len(p.steps):]
 }
