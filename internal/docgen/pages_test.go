@@ -28,6 +28,7 @@ func TestPages(t *testing.T) {
 		"docs/cli.md":           docgen.CLI(cli.Root()),
 		"docs/sentinel.md":      docgen.Mapping("sentinel"),
 		"docs/graph.md":         docgen.Mapping("graph_tiindicators"),
+		"docs/mapping.md":       docgen.Mapping("defender"),
 	} {
 		checkPage(t, page, blocks)
 	}
