@@ -53,7 +53,7 @@ var graphTold = []Row[graph.Indicator]{
 	},
 	{
 		Property: "description", From: "description, sources, tlp, threat_type, kill_chain, tags, owner",
-		How:   `in one line of up to 100 characters, or the config's template: the guide's is "ThreatConnect | Owner: {owner}"`,
+		How:   `in one line of up to 100 characters, or the config's template: the guide's is "ThreatConnect | Owner: {owner}"; at Defender, which keeps no external id, the owner mark stands behind it`,
 		Guide: []Field{{2, `"ThreatConnect | Owner: {Owner}"`, "description"}},
 		Set:   func(in *In, out *graph.Indicator) { out.Description = describe(in, graph.MaxDescription) },
 	},

@@ -246,6 +246,12 @@ func TestD2_ExternalIDsAreOnesOwn(t *testing.T) {
 		}
 		seen[ind.ExternalID] = true
 	}
+	for _, text := range []string{"", "seen by a, b", "Title: x, Description: y"} {
+		listed := "Title: Indicator bad.example of type DomainName, Description: " + withMark(text, "soc-1")
+		if said, mark := told(listed); said != text || mark != "soc-1" {
+			t.Errorf("%q is read as %q of %q", listed, said, mark)
+		}
+	}
 	for _, foreign := range []string{"", "tc-5-88", "remeld/x"} {
 		if mark, _ := markOf(foreign); mark != "" {
 			t.Errorf("%q has mark %q", foreign, mark)

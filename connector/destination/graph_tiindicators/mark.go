@@ -3,6 +3,7 @@ package graphti
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"regexp"
 	"strings"
 )
 
@@ -27,4 +28,27 @@ func markOf(id string) (mark, fixed string) {
 	}
 	n := len(parts)
 	return strings.Join(parts[:n-2], "/"), parts[n-1]
+}
+
+// Defender was seen to keep no external id and to write a title before the
+// description. There the mark stands behind the description as well, and told reads
+// what we said, and the mark, back.
+var (
+	titled = regexp.MustCompile(`^Title: Indicator .* of type \w+, Description: `)
+	tail   = regexp.MustCompile(` \[remeld/([^\]]+)\]$`)
+)
+
+func withMark(description, mark string) string {
+	return description + " [" + markPrefix + mark + "]"
+}
+
+func told(description string) (text, mark string) {
+	text = description
+	if at := titled.FindStringIndex(text); at != nil {
+		text = text[at[1]:]
+	}
+	if m := tail.FindStringSubmatch(text); m != nil {
+		return strings.TrimSuffix(text, m[0]), m[1]
+	}
+	return text, ""
 }

@@ -120,10 +120,15 @@ var (
 // and as text: created, listed as sent, updated under the same id, deleted.
 func TestLifeOfAnObject(t *testing.T) {
 	t.Parallel()
-	for name, product := range map[string]string{"sentinel": api.Sentinel, "defender": api.Defender, "sentinel reversed": api.Sentinel} {
+	for name, product := range map[string]string{"sentinel": api.Sentinel, "defender": api.Defender, "sentinel reversed": api.Sentinel,
+		"sentinel as observed": api.Sentinel, "defender as observed": api.Defender,
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sb, target, _ := open(t, func(c *Config) { c.Product = product })
+			if strings.Contains(name, "observed") {
+				set(t, sb, "graph_profile", "observed")
+			}
 			if strings.Contains(name, "reversed") {
 				set(t, sb, "graph_bulk_order", "reversed")
 				set(t, sb, "graph_result_code", "string")

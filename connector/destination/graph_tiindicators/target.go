@@ -135,7 +135,13 @@ func (t *target) List(ctx context.Context, gate sdk.Gate, fn func(sdk.Remote) er
 func (t *target) remote(item *api.Item) sdk.Remote {
 	i := &item.Indicator
 	mark, fixed := markOf(i.ExternalID)
-	if mark == "" || i.TargetProduct == api.Defender { // the action that is in force tells
+	if i.TargetProduct == api.Defender {
+		said, behind := told(i.Description)
+		if i.Description = said; mark == "" {
+			mark = behind
+		}
+	}
+	if fixed == "" || i.TargetProduct == api.Defender { // the action that is in force tells
 		fixed = fixedOf(i)
 	}
 	slot := slotOf(i)

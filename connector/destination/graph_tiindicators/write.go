@@ -26,6 +26,9 @@ func (t *target) Encode(op sdk.OpName, items []sdk.SendItem) ([]byte, error) {
 		}
 		ind.ExpirationDateTime = api.Time(items[i].Expires)
 		ind.ExternalID = externalID(items[i].Mark, slotOf(ind), fixedOf(ind))
+		if ind.TargetProduct == api.Defender {
+			ind.Description = withMark(ind.Description, items[i].Mark)
+		}
 		if op == sdk.OpUpdate {
 			*ind = editableOnly(ind)
 			ind.ID = items[i].RemoteID
@@ -46,6 +49,9 @@ func read(item *sdk.SendItem) (*api.Indicator, error) {
 		return nil, fmt.Errorf("read the mapped object of %s: %w", item.Object.Identity, err)
 	}
 	ind.ID, ind.AzureTenantID, ind.IngestedDateTime = "", "", ""
+	if ind.TargetProduct == api.Defender {
+		ind.Description, _ = told(ind.Description)
+	}
 	return &ind, nil
 }
 

@@ -70,10 +70,10 @@ func (c *Client) List(ctx context.Context, next string) (page []Item, after stri
 		next = root + "?" + url.Values{"$top": {strconv.Itoa(MaxTop)}}.Encode()
 	}
 	reply, err := c.rest.Call(ctx, http.MethodGet, next, nil)
-	if sdk.FailureOf(err) == sdk.Missing && err != nil { // seen as the answer of an empty set
-		return nil, "", reply.Served, nil
-	}
 	if err != nil {
+		if sdk.FailureOf(err) == sdk.Missing { // seen as the answer of an empty set
+			err = nil
+		}
 		return nil, "", reply.Served, err
 	}
 	var answer struct {

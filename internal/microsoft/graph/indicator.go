@@ -94,13 +94,18 @@ func (n *Int) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// The enumerations. The service writes their names; older answers have numbers.
-type (
-	Action       string // what the target product does on a match
-	TLPLevel     string
-	DiamondModel string
-	FileHashType string
-)
+// Action is what the target product does on a match. As all enumerations here, the
+// service writes it by name, and older answers by number.
+type Action string
+
+// TLPLevel is a label of TLP 1.0: white, green, amber, red.
+type TLPLevel string
+
+// DiamondModel is the part of the diamond model that an indicator is of.
+type DiamondModel string
+
+// FileHashType is the algorithm of a hash.
+type FileHashType string
 
 // The members that are sent.
 const (

@@ -8,7 +8,6 @@ package sentinel
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -101,22 +100,24 @@ type RecordError struct {
 	Messages []string
 }
 
-// UnmarshalJSON takes both names of the messages: Microsoft's pages write
-// errorMessages, its API description validationErrorMessages.
-func (r *RecordError) UnmarshalJSON(data []byte) error {
-	var e struct {
-		Index      *int     `json:"recordIndex"`
-		Messages   []string `json:"errorMessages"`
-		Validation []string `json:"validationErrorMessages"`
+// complaint is a RecordError on the wire. It has two names for the messages:
+// Microsoft's pages write errorMessages, its API description
+// validationErrorMessages.
+type complaint struct {
+	Index      *int     `json:"recordIndex"`
+	Messages   []string `json:"errorMessages"`
+	Validation []string `json:"validationErrorMessages"`
+}
+
+func complaints(list []complaint) ([]RecordError, error) {
+	var out []RecordError
+	for _, c := range list {
+		if c.Index == nil {
+			return nil, &sdk.Error{Failure: sdk.InDoubt, Message: "Sentinel's answer has an error that does not say of which object"}
+		}
+		out = append(out, RecordError{*c.Index, append(c.Messages, c.Validation...)})
 	}
-	if err := json.Unmarshal(data, &e); err != nil {
-		return err
-	}
-	if e.Index == nil {
-		return errors.New("a record error without recordIndex")
-	}
-	r.Index, r.Messages = *e.Index, append(e.Messages, e.Validation...)
-	return nil
+	return out, nil
 }
 
 // Upload makes one upload with a body of Body. Objects that are not named in the
@@ -127,13 +128,14 @@ func (c *Client) Upload(ctx context.Context, body []byte) (refused []RecordError
 		return nil, reply.Served, err
 	}
 	var answer struct {
-		Errors []RecordError `json:"errors"`
+		Errors []complaint `json:"errors"`
 	}
 	if read := c.rest.Read(reply, &answer); read != nil && err == nil {
 		return nil, reply.Served, read
 	}
 	if len(answer.Errors) > 0 { // a 400 with them says that no object was valid
-		return answer.Errors, reply.Served, nil
+		refused, err = complaints(answer.Errors)
+		return refused, reply.Served, err
 	}
 	return nil, reply.Served, err
 }
