@@ -190,6 +190,15 @@ func TestManyObservationsAreDecided(t *testing.T) {
 	check(t, o, false, of("a REPEATS 41 TIMES"), of("a REPEATS 10 TIMES WITHIN 8 SECONDS"), of(strings.Repeat("a AND ", 40)+"a"), of("(a AND *) REPEATS 41 TIMES"))
 }
 
+// TestOneObservationForMany: an observation of a thousand million times is no
+// thousand million steps.
+func TestOneObservationForMany(t *testing.T) {
+	t.Parallel()
+	o := people(t, "a 0 0 1000000000", "b 30 30 1000000000", "c 40 40 1")
+	check(t, o, true, of("* REPEATS 1500000000 TIMES"), of("a REPEATS 1000000000 TIMES WITHIN 1 SECONDS"), of("c AND * REPEATS 2000000000 TIMES"))
+	check(t, o, false, of("* REPEATS 1500000000 TIMES WITHIN 20 SECONDS"), of("a REPEATS 900000000 TIMES START t'2026-01-01T00:00:01Z' STOP t'2026-01-01T00:00:40Z'"), of("* REPEATS 2000000002 TIMES"))
+}
+
 // TestTooCostlyIsSaid: what cannot be decided in time is an error, not an answer.
 func TestTooCostlyIsSaid(t *testing.T) {
 	t.Parallel()
