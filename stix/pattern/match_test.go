@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 // scene is observed data: one object of most types of values, references, and times.
@@ -24,7 +26,7 @@ const scene = `{"type":"bundle","id":"bundle--1","objects":[
   "a_bin":"YWxpY2U=","a_hex":"616c696365","bad_hex":"zz","lines":"a\nb","net":"10.1.2.3/16","list":[1,[2,3],{"k":"v"}],"has-hyphen":{"a.b":1}},
  {"type":"mutex","id":"mutex--1","name":"named by nobody"}]}`
 
-func mustRead(tb testing.TB, text string) *Observed {
+func mustRead(tb rapid.TB, text string) *Observed {
 	tb.Helper()
 	o, err := ReadObserved([]byte(text))
 	if err != nil {
@@ -110,7 +112,7 @@ func TestOneObjectSatisfiesABracket(t *testing.T) {
 
 // people are observations at seconds of one minute, a letter each: a name, its first
 // and last second, and how many times.
-func people(tb testing.TB, rows ...string) *Observed {
+func people(tb rapid.TB, rows ...string) *Observed {
 	tb.Helper()
 	var b strings.Builder
 	for i, row := range rows {
