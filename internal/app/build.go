@@ -35,6 +35,7 @@ type built struct {
 // target is one node aimed at one connection.
 type target struct {
 	node   *config.Node
+	tenant *config.Tenant
 	target sdk.Target
 	login  string // changes with the content of the connection
 }
@@ -84,12 +85,13 @@ func (b *builder) build() (*built, error) {
 }
 
 func (b *builder) targets(n *config.Node, out *built) error {
-	for _, to := range n.To {
-		made, err := n.ClassInfo.New(n.Config, b.env(n, to))
+	for i := range n.Tenants {
+		t := &n.Tenants[i]
+		made, err := n.ClassInfo.New(t.Config, b.env(n, t.Connection))
 		if err != nil {
-			return fmt.Errorf("node %s to %s: %w", n.Name, to, err)
+			return fmt.Errorf("node %s to %s: %w", n.Name, t.Connection, err)
 		}
-		out.targets = append(out.targets, target{n, made.(sdk.Target), b.content(to)})
+		out.targets = append(out.targets, target{n, t, made.(sdk.Target), b.content(t.Connection)})
 	}
 	return nil
 }
@@ -191,7 +193,7 @@ func (b *built) destinations(p *protection) []deliver.Destination {
 	for i, t := range slices.Concat(b.targets, b.retired) {
 		n := t.node
 		d := deliver.Destination{
-			Node: n.Name, Target: t.target, MaxTLP: n.MaxTLP, Mode: mode(n.Mode),
+			Node: n.Name, Target: t.target, MaxTLP: t.tenant.MaxTLP, Mode: mode(t.tenant.Mode),
 			Restore: n.OnDrift == "restore", RenewOnChange: n.Renew == "on_change",
 			Protect: p.at(t.target.Info().Connection), ConfigVersion: n.Fingerprint, Login: t.login, Guards: limits(n.Guard),
 			// No quiet time asked for is not the same as none given.
@@ -199,9 +201,9 @@ func (b *built) destinations(p *protection) []deliver.Destination {
 			Retired: i >= len(b.targets),
 		}
 		if t.target.Info().Blocks {
-			d.MinConfidence = n.MinConfidence
+			d.MinConfidence = t.tenant.MinConfidence
 		}
-		for _, k := range n.Keep {
+		for _, k := range t.tenant.Keep {
 			d.Keep = append(d.Keep, deliver.Keep{Name: k.Name, Filter: k.Filter})
 		}
 		out = append(out, d)

@@ -87,7 +87,7 @@ func (a *App) Conditions(context.Context, None) ([]condition.Condition, error) {
 
 // PlanArgs ask for a plan.
 type PlanArgs struct {
-	Destination string `json:"destination"` // empty: the only one
+	Destination string `json:"destination"` // empty: all
 	Save        bool   `json:"save"`
 	Items       int    `json:"items"` // most items to return
 }
@@ -102,11 +102,7 @@ type PlanView struct {
 
 // Plan makes a plan; it sends nothing.
 func (a *App) Plan(ctx context.Context, args PlanArgs) (PlanView, error) {
-	name, err := a.destination(args.Destination)
-	if err != nil {
-		return PlanView{}, err
-	}
-	p, err := a.deliver.Plan(ctx, name, deliver.PlanOptions{Person: true})
+	p, err := a.deliver.PlanAll(ctx, args.Destination, deliver.PlanOptions{Person: true})
 	if err != nil {
 		return PlanView{}, err
 	}
@@ -157,11 +153,7 @@ func (a *App) Apply(ctx context.Context, args ApplyArgs) (*deliver.Result, error
 	if err != nil {
 		return nil, err
 	}
-	if p.Changes() == 0 && len(p.Notes) > 0 {
-		// Nothing was found to do because something is missing, which is not "done".
-		return &deliver.Result{Plan: p.ID, Why: p.Notes}, nil
-	}
-	return a.deliver.Apply(ctx, p, deliver.ApplyOptions{By: args.By, Progress: func(pr deliver.Progress) {
+	return a.deliver.ApplyAll(ctx, p, deliver.ApplyOptions{By: args.By, Progress: func(pr deliver.Progress) {
 		control.Report(ctx, "applied %d of %d", pr.Done, pr.Total)
 	}})
 }
@@ -170,11 +162,7 @@ func (a *App) planToApply(ctx context.Context, args ApplyArgs) (*deliver.Plan, e
 	if args.Plan != "" {
 		return a.deliver.LoadPlan(ctx, args.Plan)
 	}
-	name, err := a.destination(args.Destination)
-	if err != nil {
-		return nil, err
-	}
-	return a.deliver.Plan(ctx, name, deliver.PlanOptions{Person: true})
+	return a.deliver.PlanAll(ctx, args.Destination, deliver.PlanOptions{Person: true})
 }
 
 // ApproveArgs are a person's word.
@@ -263,15 +251,11 @@ type HeldView struct {
 // Held tells what is not sent and why.
 func (a *App) Held(ctx context.Context, args HeldArgs) (HeldView, error) {
 	v := HeldView{Counts: map[reason.Code]int{}, Rows: []deliver.Held{}}
-	name, err := a.destination(args.Destination)
-	if err != nil {
-		return v, err
-	}
 	var only []reason.Code
 	if args.Reason != "" {
 		only = []reason.Code{reason.Code(args.Reason)}
 	}
-	err = a.deliver.Held(ctx, name, only, func(h deliver.Held) error {
+	err := a.deliver.Held(ctx, args.Destination, only, func(h deliver.Held) error {
 		v.Counts[h.Reason]++
 		if len(v.Rows) < args.Most {
 			v.Rows = append(v.Rows, h)
@@ -299,20 +283,17 @@ type DriftView struct {
 // Drift lists rows changed by hand (SEMANTICS D18).
 func (a *App) Drift(ctx context.Context, args DriftArgs) (DriftView, error) {
 	v := DriftView{Rows: []deliver.Drifted{}}
-	name, err := a.destination(args.Destination)
-	if err != nil {
+	var err error
+	if v.Unlisted, err = a.deliver.Unlisted(args.Destination); err != nil {
 		return v, err
 	}
-	if v.Unlisted, err = a.deliver.Unlisted(name); err != nil {
-		return v, err
-	}
-	rows, err := a.deliver.Drift(ctx, name)
+	rows, err := a.deliver.Drift(ctx, args.Destination)
 	if err != nil {
 		return v, err
 	}
 	v.Rows = append(v.Rows, rows...)
 	if args.Restore {
-		v.Restored, err = a.deliver.Restore(ctx, name, args.Identities)
+		v.Restored, err = a.deliver.Restore(ctx, args.Destination, args.Identities)
 	}
 	return v, err
 }

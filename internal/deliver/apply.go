@@ -22,12 +22,16 @@ type ApplyOptions struct {
 	Progress func(Progress)
 	// Only limits the apply to these identities.
 	Only map[string]bool
+
+	part int // of ApplyAll
 }
 
 // Progress is how far an apply is.
 type Progress struct {
 	Done, Total int
 	Counts      map[Action]int
+
+	part int // of ApplyAll
 }
 
 // Skip is an item that was not applied, and why.
@@ -50,6 +54,9 @@ type Result struct {
 	// Left is the number of items that go on with a later apply; Why says why.
 	Left int      `json:"left"`
 	Why  []string `json:"why,omitempty"`
+	// Parts are the results by quota domain of a plan of several; each is an apply of
+	// its own id.
+	Parts []*Result `json:"parts,omitempty"`
 }
 
 // Partial reports whether not everything was done (exit code 3).

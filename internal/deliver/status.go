@@ -86,7 +86,24 @@ func (s *site) status() Status {
 // (SEMANTICS D8). Protection still wins. It ends after ttl (0 = the default) and
 // is withdrawn then. The node must be a destination.
 func (m *Manager) Block(ctx context.Context, node string, i indicator.Indicator, ttl time.Duration, why, by string) (*Result, error) {
-	g, err := m.current(ctx, node)
+	var all *Result
+	err := m.inTurn(node, func(group string) error {
+		r, err := m.blockAt(ctx, group, node, i, ttl, why, by)
+		switch {
+		case r == nil:
+		case all == nil:
+			all = r
+		default:
+			all.add(r)
+		}
+		return err
+	})
+	return all, err
+}
+
+// blockAt is Block at one group.
+func (m *Manager) blockAt(ctx context.Context, group, node string, i indicator.Indicator, ttl time.Duration, why, by string) (*Result, error) {
+	g, err := m.current(ctx, group)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +118,7 @@ func (m *Manager) Block(ctx context.Context, node string, i indicator.Indicator,
 	if err := m.put(ctx, blockSpace, blockKey(node, i), b); err != nil {
 		return nil, err
 	}
-	p, err := m.Plan(ctx, node, PlanOptions{Person: true})
+	p, err := m.Plan(ctx, group, PlanOptions{Person: true})
 	if err != nil {
 		return nil, err
 	}
