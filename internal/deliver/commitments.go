@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -46,11 +47,10 @@ func (s *site) soleContributions(sources []string, out map[string]map[string]int
 	}
 }
 
-// AllowWithdrawals lets as many withdrawals of a node's destinations pass the
-// guards as bySource says, until the given time: a person saw them in the preview
-// of a commit and approved exactly those.
-func (m *Manager) AllowWithdrawals(ctx context.Context, node string, bySource map[string]int, by, why string, until time.Time) error {
-	g, err := m.hold(ctx, node)
+// allowAt is AllowWithdrawals for one group: of what was approved, as many as there
+// are at the tenant.
+func (m *Manager) allowAt(ctx context.Context, group, node string, bySource map[string]int, by, why string, until time.Time) error {
+	g, err := m.hold(ctx, group)
 	if err != nil {
 		return err
 	}
@@ -59,13 +59,17 @@ func (m *Manager) AllowWithdrawals(ctx context.Context, node string, bySource ma
 	if err != nil {
 		return err
 	}
-	total := 0
-	for _, n := range bySource {
-		total += n
-	}
+	sources := slices.Sorted(maps.Keys(bySource))
 	for _, s := range sites {
+		here := map[string]map[string]int{}
+		s.soleContributions(sources, here)
+		total := 0
+		for src, n := range bySource {
+			total += min(n, here[node][src])
+		}
 		s.window.Allow(guard.Allowance{Key: guard.Key{Class: guard.Delete}, Left: total, Until: until, By: by, Reason: why})
 		for src, n := range bySource {
+			n = min(n, here[node][src])
 			s.window.Allow(guard.Allowance{Key: guard.Key{Class: guard.Source, Of: src}, Left: n, Until: until, By: by, Reason: why})
 		}
 		c := s.book.Begin()
