@@ -7,6 +7,7 @@ import (
 	_ "github.com/remeld/remeld/connector/destination/feed"
 	_ "github.com/remeld/remeld/connector/destination/graph_tiindicators"
 	_ "github.com/remeld/remeld/connector/destination/sentinel"
+	_ "github.com/remeld/remeld/connector/job/threatconnect"
 	_ "github.com/remeld/remeld/connector/processor/aggregate"
 	_ "github.com/remeld/remeld/connector/processor/ipaggregate"
 	_ "github.com/remeld/remeld/connector/processor/warninglist"

@@ -18,12 +18,14 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/remeld/remeld/internal/alert"
 	"github.com/remeld/remeld/internal/app/control"
 	"github.com/remeld/remeld/internal/condition"
 	"github.com/remeld/remeld/internal/config"
 	"github.com/remeld/remeld/internal/deliver"
 	"github.com/remeld/remeld/internal/deliver/protect"
 	"github.com/remeld/remeld/internal/engine"
+	"github.com/remeld/remeld/internal/schedule"
 	"github.com/remeld/remeld/internal/store"
 	"github.com/remeld/remeld/internal/store/pebblestore"
 	"github.com/remeld/remeld/internal/web"
@@ -58,6 +60,8 @@ type App struct {
 	conditions *condition.Set
 	engine     *engine.Engine
 	deliver    *deliver.Manager
+	scheduler  *schedule.Scheduler
+	alerter    *alert.Alerter
 	web        *web.Server
 	running    atomic.Bool // Run works
 
@@ -206,6 +210,8 @@ func (a *App) Run(ctx context.Context) error {
 	g.Go(func() error { return control.Serve(ctx, socket, a.Methods()) })
 	g.Go(func() error { return a.engine.Run(ctx) })
 	g.Go(func() error { return a.deliver.Run(ctx) })
+	g.Go(func() error { return a.scheduler.Run(ctx) })
+	g.Go(func() error { return a.alerter.Run(ctx) })
 	g.Go(func() error { return a.watch(ctx) })
 	if a.web != nil {
 		g.Go(func() error { return a.web.Run(ctx) })

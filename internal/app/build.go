@@ -128,6 +128,7 @@ func (b *builder) spec(n *config.Node) (engine.NodeSpec, error) {
 			Age:           engine.AgeRules{FirstSeen: n.Age.FirstSeen, LastSeen: n.Age.LastSeen, ValidUntil: n.Age.ValidUntil, Never: n.Age.Never},
 			WithdrawAfter: n.WithdrawAfter,
 			MaxStale:      engine.MaxStale{After: n.MaxStale.After, Withdraw: n.MaxStale.Then == "withdraw"},
+			OnDemand:      n.ByJob,
 			EmptyOK:       n.Empty == "ok", Agree: n.Agree,
 			Freeze: engine.FreezeLimits{Share: float64(n.Freeze.Share), Count: n.Freeze.Count, MinRows: n.Freeze.MinRows},
 		},
@@ -206,7 +207,7 @@ func (b *built) destinations(p *protection) []deliver.Destination {
 			Protect: p.at(t.target.Info().Connection), ConfigVersion: n.Fingerprint, Login: t.login, Guards: limits(n.Guard),
 			// No quiet time asked for is not the same as none given.
 			Delays:  deliver.Delays{Settle: max(n.Settle, time.Nanosecond), ListingAge: n.ListingAge, DriftEvery: n.DriftEvery},
-			Retired: i >= len(b.targets),
+			Retired: i >= len(b.targets), ByJob: n.ByJob,
 		}
 		if t.target.Info().Blocks {
 			d.MinConfidence = t.tenant.MinConfidence

@@ -10,11 +10,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/remeld/remeld/internal/alert"
 	"github.com/remeld/remeld/internal/condition"
 	"github.com/remeld/remeld/internal/config"
 	"github.com/remeld/remeld/internal/deliver"
 	"github.com/remeld/remeld/internal/engine"
 	"github.com/remeld/remeld/internal/graph"
+	"github.com/remeld/remeld/internal/schedule"
 	"github.com/remeld/remeld/internal/web"
 	"github.com/remeld/remeld/sdk"
 )
@@ -41,6 +43,11 @@ func (a *App) parts(ctx context.Context) error {
 		},
 		Refresh: a.followLists,
 	})
+	if err != nil {
+		return err
+	}
+	a.alerter = alert.New(alert.Deps{Store: a.store, Clock: a.clock, Log: a.log, Conditions: a.conditions, Instance: a.keys.mark})
+	a.scheduler, err = schedule.Open(ctx, schedule.Deps{Store: a.store, Clock: a.clock, Log: a.log, Ended: a.tellRun})
 	return err
 }
 
@@ -133,6 +140,12 @@ func (a *App) afterSwap(ctx context.Context, cfg *config.Config, next *built) er
 		return err
 	}
 	if err := a.protect(ctx); err != nil {
+		return err
+	}
+	if err := a.scheduler.Configure(a.schedules(cfg)); err != nil {
+		return err
+	}
+	if err := a.route(cfg); err != nil {
 		return err
 	}
 	if err := a.tellOrphans(ctx); err != nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // sections are the top-level keys in the order of the documentation.
-var sections = []string{"instance", "connections", "protect", "web", "nodes"}
+var sections = []string{"instance", "connections", "protect", "web", "nodes", "jobs", "notify"}
 
 // unsupported are keys of the design that this version does not know yet.
 var unsupported = map[string]string{
@@ -96,16 +96,19 @@ func (l *loader) build(root *value) {
 	}
 	l.web(root.get("web"))
 	b := nodeBuilder{loader: l, trees: map[string]*value{}}
-	if v := root.get("nodes"); l.isMapping(v, "nodes") {
+	if v := l.jobs(root.get("jobs"), root.get("nodes")); l.isMapping(v, "nodes") {
 		b.build(v)
 	}
+	b.jobNodes(root.get("jobs"))
+	l.notify(root.get("notify"))
+	l.toldOf(root.get("notify"))
 	l.protected(root.get("protect"), &b)
 	for _, c := range l.cfg.Connections {
 		if c != nil {
 			l.protectedLists(c.Protect, c.protectAt, &b)
 		}
 	}
-	if root.get("nodes") == nil && l.report.errors() == 0 {
+	if len(l.cfg.Nodes) == 0 && root.get("nodes") == nil && l.report.errors() == 0 {
 		l.report.add(diag.Warning, root.pos, "", "there are no nodes: nothing will be done")
 	}
 }

@@ -31,6 +31,10 @@ type Config struct {
 	Protect     Protect
 	Web         Web
 	Nodes       map[string]*Node
+	Notify      []Route
+	Jobs        map[string]*Job
+	// JobOrder holds the jobs as they stand in the files.
+	JobOrder []string
 	// Order holds the node names, inputs and allow-lists before what reads them.
 	Order []string
 	// BaseDir is where relative paths of class configs start; absolute if Load read it.
@@ -84,6 +88,8 @@ type Node struct {
 	// AttributeNames are the names set in Attributes, in order of the file.
 	AttributeNames []string
 	Settings
+	// ByJob: a job polls or applies it; it does neither by itself.
+	ByJob bool
 	// Fingerprint is a keyed hash over all that affects what the node does; the
 	// content of connections is not in it.
 	Fingerprint string

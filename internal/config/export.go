@@ -121,6 +121,9 @@ func (x exporter) node(n *Node) map[string]any {
 		}
 	}
 	out["class"] = n.Class
+	if n.ByJob {
+		out["by_job"] = true
+	}
 	out["config"] = x.of(n.Config)
 	for name, list := range map[string][]string{"inputs": n.Inputs, "allow": n.Allow} {
 		if len(list) > 0 {
@@ -184,10 +187,21 @@ func (x exporter) config(c *Config) map[string]any {
 	for name, conn := range c.Connections {
 		connections[name] = x.connection(conn)
 	}
-	return map[string]any{
+	jobs := map[string]any{}
+	for name, j := range c.Jobs {
+		jobs[name] = x.job(j)
+	}
+	out := map[string]any{
 		"instance": c.Instance, "protect": x.of(c.Protect), "web": x.of(c.Web),
 		"nodes": nodes, "connections": connections,
 	}
+	if len(c.Notify) > 0 {
+		out["notify"] = x.of(c.Notify)
+	}
+	if len(jobs) > 0 {
+		out["jobs"] = jobs
+	}
+	return out
 }
 
 func (x exporter) connection(c *Connection) map[string]any {

@@ -31,9 +31,10 @@ type Options struct {
 	SecretDir string
 	// Env looks up an environment variable, nil for os.LookupEnv.
 	Env func(name string) (string, bool)
-	// Classes and ConnectionTypes are nil for the registered ones.
+	// Classes, ConnectionTypes and Forms are nil for the registered ones.
 	Classes         []sdk.Class
 	ConnectionTypes []sdk.ConnectionType
+	Forms           []sdk.Form
 	// Key is the store's secret key for hashes over secrets. Without one a random
 	// key is taken: fingerprints are then comparable within the result alone.
 	Key []byte
@@ -89,6 +90,9 @@ func newLoader(opts Options) *loader {
 	if opts.ConnectionTypes == nil {
 		opts.ConnectionTypes = sdk.ConnectionTypes()
 	}
+	if opts.Forms == nil {
+		opts.Forms = sdk.Forms()
+	}
 	if len(opts.Key) == 0 {
 		opts.Key = make([]byte, 32)
 		_, _ = rand.Read(opts.Key) // never fails (crypto/rand)
@@ -99,7 +103,7 @@ func newLoader(opts Options) *loader {
 		classes: map[string]sdk.Class{}, types: map[string]sdk.ConnectionType{},
 		cfg: &Config{
 			Instance: "remeld", Protect: defaultProtect(), Web: defaultWeb(),
-			Connections: map[string]*Connection{}, Nodes: map[string]*Node{}, masks: masks,
+			Connections: map[string]*Connection{}, Nodes: map[string]*Node{}, Jobs: map[string]*Job{}, masks: masks,
 		},
 	}
 	l.decode = decoder{report: l.report, masks: masks, confidential: &l.cfg.confidential}

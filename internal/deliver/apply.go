@@ -24,6 +24,11 @@ type ApplyOptions struct {
 	Waits func()
 	// Only limits the apply to these identities.
 	Only map[string]bool
+	// Nodes limits the apply, and what a person's apply approves, to these nodes; none
+	// are all of the group.
+	Nodes []string
+	// UseReserve is how many slots of the reserve may be used (SEMANTICS D8).
+	UseReserve int
 }
 
 // Progress is how far an apply is.
@@ -110,6 +115,11 @@ func (m *Manager) planAndApply(ctx context.Context, group string, opts ApplyOpti
 		return nil, err
 	}
 	defer g.busy.Unlock()
+	back, err := m.lend(ctx, g, opts.UseReserve)
+	if err != nil {
+		return nil, err
+	}
+	defer back()
 	p, err := m.planHeld(ctx, g, PlanOptions{Person: opts.By != ""})
 	if err != nil {
 		return nil, err
@@ -152,7 +162,7 @@ func (m *Manager) acceptable(ctx context.Context, g *group, p *Plan, opts ApplyO
 	if p.Undoes != "" && opts.By == "" {
 		return fmt.Errorf("plan %s: a rollback is a person's to apply", p.ID)
 	}
-	first, err := m.first(ctx, g)
+	first, err := m.first(ctx, g.of(opts.Nodes))
 	if err != nil || !first {
 		return err
 	}
@@ -165,7 +175,7 @@ func (m *Manager) acceptable(ctx context.Context, g *group, p *Plan, opts ApplyO
 	if opts.Only != nil {
 		return nil // a person's word for these objects is none for all the others
 	}
-	return m.approvePlan(ctx, g, p, Approval{ID: p.ID, By: opts.By, Reason: "applied by hand", At: now, Until: p.Expires})
+	return m.approvePlan(ctx, g, p, opts.Nodes, Approval{ID: p.ID, By: opts.By, Reason: "applied by hand", At: now, Until: p.Expires})
 }
 
 func (a *applier) run(ctx context.Context) error {
@@ -214,7 +224,8 @@ func (a *applier) site(d *Destination) *site {
 func (a *applier) items() []*Item {
 	var out []*Item
 	for _, it := range a.plan.Items {
-		if it.Action == Frozen || it.Action == Adopt || a.opts.Only != nil && !a.opts.Only[it.Identity] {
+		if it.Action == Frozen || it.Action == Adopt || a.opts.Only != nil && !a.opts.Only[it.Identity] ||
+			len(a.opts.Nodes) > 0 && !it.concerns(a.opts.Nodes) {
 			continue
 		}
 		out = append(out, it)

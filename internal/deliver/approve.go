@@ -129,7 +129,7 @@ func (m *Manager) Approve(ctx context.Context, id, by, why string, until time.Ti
 	}
 	defer g.busy.Unlock()
 	defer m.poke()
-	return m.approvePlan(ctx, g, p, ap)
+	return m.approvePlan(ctx, g, p, nil, ap)
 }
 
 func (m *Manager) approveStop(ctx context.Context, s Stop, ap Approval) error {
@@ -182,8 +182,8 @@ func (m *Manager) approveStop(ctx context.Context, s Stop, ap Approval) error {
 
 // approvePlan records the first approval and allows what the plan changes, so that
 // an apply of it that takes several rounds is not stopped half-way.
-func (m *Manager) approvePlan(ctx context.Context, g *group, p *Plan, ap Approval) error {
-	first, err := m.first(ctx, g)
+func (m *Manager) approvePlan(ctx context.Context, g *group, p *Plan, nodes []string, ap Approval) error {
+	first, err := m.first(ctx, g.of(nodes))
 	if err != nil || !first {
 		return err
 	}
@@ -194,7 +194,7 @@ func (m *Manager) approvePlan(ctx context.Context, g *group, p *Plan, ap Approva
 	for _, s := range sites {
 		planned := guard.Counts{}
 		for _, it := range p.Items {
-			if it.Domain == s.domain && it.Action != Frozen {
+			if it.Domain == s.domain && it.Action != Frozen && (len(nodes) == 0 || it.concerns(nodes)) {
 				tally(planned, it)
 			}
 		}
@@ -205,7 +205,7 @@ func (m *Manager) approvePlan(ctx context.Context, g *group, p *Plan, ap Approva
 		if err := writeDoc(c, guardSpace, s.domain, s.window); err != nil {
 			return err
 		}
-		for _, d := range s.dests {
+		for _, d := range among(s.dests, nodes) {
 			if err := writeDoc(c, approvalSpace, firstKey(d), ap); err != nil {
 				return err
 			}

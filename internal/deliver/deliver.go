@@ -83,6 +83,9 @@ type Destination struct {
 	// RenewOnChange lets objects lapse that did not change (D15); the default is to
 	// renew while wanted.
 	RenewOnChange bool
+	// ByJob: a run of a job applies it. Between runs the loop renews what is due and
+	// withdraws what must not be there, and nothing else.
+	ByJob bool
 	// Retired withdraws everything: the node was removed with on_remove: withdraw.
 	Retired bool
 	Guards  guard.Limits

@@ -67,7 +67,10 @@ type shared struct {
 	run      runState // of the group's loop alone
 	// driven: the group has its loop.
 	driven atomic.Bool
-	poke   atomic.Bool
+	// lent is how much of the reserve the holder of the turn may use; 0 is what the
+	// store says.
+	lent atomic.Int64
+	poke atomic.Bool
 }
 
 // Open makes a Manager and rebuilds the rate windows from the stored calls.

@@ -164,7 +164,7 @@ func (m *Manager) plan(ctx context.Context, g *group, sites []*site) (*planner, 
 	if err != nil {
 		return nil, err
 	}
-	if p.plan.First, err = m.first(ctx, g); err != nil {
+	if p.plan.First, err = m.first(ctx, g.dests); err != nil {
 		return nil, err
 	}
 	if err := p.choose(ctx); err != nil {
@@ -208,9 +208,9 @@ type Approval struct {
 	Until  time.Time `json:"until,omitzero"`
 }
 
-// first: a node of the group has never had an approved plan.
-func (m *Manager) first(ctx context.Context, g *group) (bool, error) {
-	for _, d := range g.dests {
+// first: one of the destinations has never had an approved plan.
+func (m *Manager) first(ctx context.Context, dests []*Destination) (bool, error) {
+	for _, d := range dests {
 		if d.Mode == ModeAuto {
 			continue
 		}

@@ -166,6 +166,10 @@ func (m *Manager) step(ctx context.Context, g *group, now time.Time) error {
 		return err
 	}
 	defer g.busy.Unlock()
+	if rest, err := m.restful(ctx, g); rest || err != nil {
+		g.run.plannedOn, g.run.plannedAt = heads, now
+		return err
+	}
 	relist := now.Sub(g.run.listedAt) >= m.driftEvery(g)
 	p, err := m.planHeld(ctx, g, PlanOptions{Relist: relist})
 	if err != nil {
@@ -181,11 +185,12 @@ func (m *Manager) step(ctx context.Context, g *group, now time.Time) error {
 	if p.Lacks() {
 		return fmt.Errorf("the plan is not complete: %s", strings.Join(p.Notes, "; "))
 	}
-	if p.Changes() == 0 && p.Actions[Note] == 0 {
+	only, n := g.betweenRuns(p)
+	if p.Changes() == 0 && p.Actions[Note] == 0 || only != nil && n == 0 {
 		g.run.plannedOn, g.run.plannedAt, g.run.failures = heads, now, 0
 		return nil
 	}
-	res, err := m.applyHeld(ctx, g, p, ApplyOptions{})
+	res, err := m.applyHeld(ctx, g, p, ApplyOptions{Only: only})
 	if err != nil {
 		return err
 	}
@@ -199,6 +204,9 @@ func (m *Manager) step(ctx context.Context, g *group, now time.Time) error {
 
 // waits says whether a plan must wait for a person, and says so to people.
 func (m *Manager) waits(ctx context.Context, g *group, p *Plan) (bool, error) {
+	if p.First && len(g.jobNodes()) == len(g.dests) {
+		return true, nil // a run asks the person
+	}
 	manual := slices.ContainsFunc(g.dests, func(d *Destination) bool { return d.Mode == ModePlan })
 	if !p.First && !manual {
 		return false, nil

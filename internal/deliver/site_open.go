@@ -45,7 +45,7 @@ func (m *Manager) sites(ctx context.Context, g *group) ([]*site, error) {
 		}
 		m.refresh(s)
 	}
-	return sites, nil
+	return sites, m.reserve(ctx, g, sites)
 }
 
 func (m *Manager) openSite(ctx context.Context, s *site) error {

@@ -40,7 +40,7 @@ func (m *Manager) Status(ctx context.Context) ([]Status, error) {
 		if err != nil {
 			return nil, err
 		}
-		first, err := m.first(ctx, g)
+		first, err := m.first(ctx, g.dests)
 		if err != nil {
 			return nil, err
 		}

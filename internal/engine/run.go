@@ -190,7 +190,7 @@ func (n *node) turn(ctx context.Context) (time.Duration, error) {
 		}
 		return idleWait, err
 	}
-	if now := n.eng.now(); n.live.urgent.Swap(false) || !n.nextPoll().After(now) {
+	if now := n.eng.now(); n.live.urgent.Swap(false) || !n.set.OnDemand && !n.nextPoll().After(now) {
 		if _, err := n.poll(ctx); err != nil {
 			n.live.urgent.Store(true) // what was asked for is still to be done
 			return 0, err
@@ -202,7 +202,10 @@ func (n *node) turn(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	now := n.eng.now()
-	wait := max(n.nextPoll().Sub(now), time.Millisecond)
+	wait := idleWait
+	if !n.set.OnDemand {
+		wait = max(n.nextPoll().Sub(now), time.Millisecond)
+	}
 	if !next.IsZero() {
 		wait = min(wait, max(next.Sub(now), time.Second))
 	}

@@ -54,6 +54,8 @@ type SourceSettings struct {
 	EmptyOK       bool // an empty poll empties the source
 	Agree         int  // agreeing complete polls that end a freeze; 0: only a person does
 	Freeze        FreezeLimits
+	// OnDemand: it is polled when somebody asks for it (PollNow) and not by itself.
+	OnDemand bool
 }
 
 // AgeRules say when a row leaves by age (SEMANTICS E6); zero fields do not apply.

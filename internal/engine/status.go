@@ -62,7 +62,9 @@ func (n *node) status(ctx context.Context, v store.View, set *nodeSet) (NodeStat
 		return s, err
 	}
 	if n.isSource() {
-		s.Next = n.nextPoll()
+		if !n.set.OnDemand {
+			s.Next = n.nextPoll()
+		}
 		s.State, s.Detail = n.sourceState(st)
 		return s, nil
 	}

@@ -31,6 +31,9 @@ type Run struct {
 // ID is the run's name.
 func (r *Run) ID() string { return r.rec.ID }
 
+// By is the person who started the run, "" for the timetable.
+func (r *Run) By() string { return r.rec.By }
+
 // Option is what the person who started the run asked for, "" for nothing.
 func (r *Run) Option(name string) string { return r.rec.Options[name] }
 

@@ -287,8 +287,8 @@ func TestJitterIsSteady(t *testing.T) {
 	t.Parallel()
 	s := Spec{Cron: "@hourly", Jitter: 10 * time.Minute}
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	a, b := s.delay("a", at), s.delay("b", at)
-	if a == b || a != s.delay("a", at) || a < 0 || a >= 10*time.Minute || b < 0 || b >= 10*time.Minute {
+	a, b := s.Delay("a", at), s.Delay("b", at)
+	if a == b || a != s.Delay("a", at) || a < 0 || a >= 10*time.Minute || b < 0 || b >= 10*time.Minute {
 		t.Error(a, b)
 	}
 }
@@ -304,7 +304,7 @@ func TestSummerTime(t *testing.T) {
 	s := Spec{At: []string{"02:30"}, Zone: zone}
 	for _, day := range []time.Time{time.Date(2026, 3, 29, 0, 0, 0, 0, zone), time.Date(2026, 10, 25, 0, 0, 0, 0, zone)} {
 		n := 0
-		for at := s.next(day); at.Before(day.AddDate(0, 0, 1)); at = s.next(at) {
+		for at := s.Next(day); at.Before(day.AddDate(0, 0, 1)); at = s.Next(at) {
 			n++
 		}
 		if n != 1 {

@@ -1,3 +1,7 @@
+// Package schedule starts jobs when they are due and keeps a record of every run:
+// who or what started it, what it did, how it ended. Use it for work with a
+// beginning and an end; what never ends (polling a source, reconciling a tenant)
+// has its own loop in engine and delivery.
 package schedule
 
 import (
@@ -12,9 +16,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/remeld/remeld/internal/schedule/timetable"
 	"github.com/remeld/remeld/internal/store"
 	"github.com/remeld/remeld/sdk"
 )
+
+// Spec says when a job is due.
+type Spec = timetable.Spec
 
 // Job is a named task with its timetable.
 type Job struct {
@@ -138,11 +146,11 @@ func (s *Scheduler) look(ctx context.Context, j Job) (time.Duration, error) {
 		d = due{Last: now, Spec: spec}
 		return lookEvery, s.book.setDue(ctx, j.Name, d)
 	}
-	next := j.Spec.next(d.Last)
+	next := j.Spec.Next(d.Last)
 	if next.IsZero() {
 		return lookEvery, nil
 	}
-	start := next.Add(j.Spec.delay(j.Name, next))
+	start := next.Add(j.Spec.Delay(j.Name, next))
 	if start.After(now) {
 		return start.Sub(now), nil
 	}
@@ -166,9 +174,9 @@ func (s *Scheduler) look(ctx context.Context, j Job) (time.Duration, error) {
 // whether it comes late.
 func (j *Job) latest(next, now time.Time) (last time.Time, late bool) {
 	for {
-		later := j.Spec.next(next)
-		if later.IsZero() || later.Add(j.Spec.delay(j.Name, later)).After(now) {
-			return next, late || now.Sub(next.Add(j.Spec.delay(j.Name, next))) > misfireAfter
+		later := j.Spec.Next(next)
+		if later.IsZero() || later.Add(j.Spec.Delay(j.Name, later)).After(now) {
+			return next, late || now.Sub(next.Add(j.Spec.Delay(j.Name, next))) > misfireAfter
 		}
 		next, late = later, true
 	}

@@ -28,8 +28,8 @@ func (s *Scheduler) Jobs(ctx context.Context) ([]View, error) {
 			return nil, err
 		}
 		if !j.Spec.Manual() && !d.Last.IsZero() {
-			if next := j.Spec.next(d.Last); !next.IsZero() {
-				v.Next = next.Add(j.Spec.delay(j.Name, next))
+			if next := j.Spec.Next(d.Last); !next.IsZero() {
+				v.Next = next.Add(j.Spec.Delay(j.Name, next))
 			}
 		}
 		err = s.book.scan(ctx, j.Name, func(r *Record) error {
@@ -97,28 +97,4 @@ func (s *Scheduler) underWay() []*Run {
 		out = append(out, r)
 	}
 	return out
-}
-
-// String is the timetable in words.
-func (s Spec) String() string {
-	var text string
-	switch {
-	case s.Cron != "":
-		text = "cron " + s.Cron
-	case s.Every > 0:
-		text = "every " + s.Every.String()
-	case len(s.At) > 0 && len(s.Days) > 0:
-		text = fmt.Sprintf("at %v on %v", s.At, s.Days)
-	case len(s.At) > 0:
-		text = fmt.Sprintf("daily at %v", s.At)
-	default:
-		return "by hand"
-	}
-	if s.Zone != nil {
-		text += " " + s.Zone.String()
-	}
-	if s.Jitter > 0 {
-		text += fmt.Sprintf(", up to %s later", s.Jitter)
-	}
-	return text
 }

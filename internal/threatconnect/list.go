@@ -67,6 +67,28 @@ func (c *Client) Indicators(ctx context.Context, q Query, progress Progress, fn 
 	}
 }
 
+// Count returns how many indicators match a condition in TQL, "" for everything active
+// the API user may read.
+func (c *Client) Count(ctx context.Context, tql string) (int, error) {
+	v := url.Values{"resultLimit": {"1"}, "resultStart": {"0"}, "count": {"true"}}
+	if tql != "" {
+		v.Set("tql", tql)
+	}
+	count := -1
+	err := c.get(ctx, "/v3/indicators", v, func(r io.Reader) error {
+		return envelope(r, func(name string, dec *jsontext.Decoder) error {
+			if name == "count" {
+				return json.UnmarshalDecode(dec, &count)
+			}
+			return dec.SkipValue()
+		})
+	})
+	if err == nil && count < 0 {
+		err = &sdk.Error{Failure: sdk.Unavailable, Message: "ThreatConnect did not say how many indicators there are"}
+	}
+	return count, err
+}
+
 func (q Query) values(last int64, size int) url.Values {
 	after := "id > " + strconv.FormatInt(last, 10)
 	tql := after

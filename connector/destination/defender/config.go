@@ -32,7 +32,8 @@ type Config struct {
 	Describe   string     `yaml:"description" doc:"Description; {value}, {kind}, {type} (ThreatConnect's word for it) and any attribute are filled in, such as {owner}. Where absent, all that is known in one line."`
 	Recommend  string     `yaml:"recommended_actions" doc:"Text shown to analysts with the alert."`
 
-	Rules []mapping.Rule `yaml:"rules" doc:"What is done differently with some indicators; the first rule that matches counts."`
+	Hashes mapping.Hashes `yaml:"hashes" doc:"Hashes of a file that are sent, each as an object of its own: md5, sha1, sha256. Where absent, the one that the indicator is about; a file with none of them is not sent."`
+	Rules  []mapping.Rule `yaml:"rules" doc:"What is done differently with some indicators; the first rule that matches counts."`
 }
 
 // Expiration is the time to live by class of indicator.
@@ -94,6 +95,7 @@ func (c *Config) Validate() []error {
 			add(path, msg, "")
 		}
 	}
+	errs = append(errs, c.Hashes.Check()...)
 	errs = append(errs, takes().Check(c.Rules)...)
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errs

@@ -25,7 +25,7 @@ const maxAddresses = 8
 // small range and one for everything else.
 func (t *target) Map(rec *indicator.Record) ([]sdk.Object, *sdk.Unfit) {
 	ruled, said := t.rule(rec)
-	if why := fits(rec, said.action); why != nil {
+	if why := t.fits(rec, said.action); why != nil {
 		return nil, why
 	}
 	if from, to, isAddr := rec.Addrs(); isAddr {
@@ -34,7 +34,13 @@ func (t *target) Map(rec *indicator.Record) ([]sdk.Object, *sdk.Unfit) {
 	if rec.Kind == indicator.Certificate {
 		said.action = "BlockAndRemediate" // the only block the service has for certificates
 	}
-	return []sdk.Object{t.object(ruled, rec.Value, said)}, nil
+	var objects []sdk.Object
+	for _, i := range t.config.Hashes.Of(rec) {
+		one := *ruled
+		one.Indicator = i
+		objects = append(objects, t.object(&one, i.Value, said))
+	}
+	return objects, nil
 }
 
 // said is what config and rules say of one record: the API's action and how long it
@@ -61,10 +67,18 @@ func (t *target) rule(rec *indicator.Record) (*indicator.Record, said) {
 // records asks it of each. It returns the code of the Unfit, "" if there is none.
 func (t *target) Fit(rec *indicator.Record) string {
 	_, said := t.rule(rec)
-	if why := fits(rec, said.action); why != nil {
+	if why := t.fits(rec, said.action); why != nil {
 		return why.Code
 	}
 	return ""
+}
+
+// fits is what the service takes of the hashes that are chosen.
+func (t *target) fits(rec *indicator.Record, action string) *sdk.Unfit {
+	if why := t.config.Hashes.Fit(rec); why != nil {
+		return why
+	}
+	return fits(rec, action)
 }
 
 // fits names what the service is known to refuse.

@@ -32,6 +32,7 @@ type Config struct {
 	Describe   string         `yaml:"description" doc:"Description; {value}, {kind}, {type} (ThreatConnect's word for it) and any attribute are filled in, such as {owner}. Where absent, what is known in one line. Cut at 100 characters."`
 	Capacity   int            `yaml:"capacity" doc:"Indicators the tenant can hold at Microsoft Defender ATP; Microsoft's limit is 15,000. Azure Sentinel has none."`
 	Reserve    int            `yaml:"reserve" doc:"Slots of the capacity that are left free for ad hoc blocks; Microsoft Defender ATP only."`
+	Hashes     mapping.Hashes `yaml:"hashes" doc:"Hashes of a file that are sent, each as an object of its own: md5, sha1, sha256. Where absent, the one that the indicator is about; a file with none of them is not sent."`
 	Rules      []mapping.Rule `yaml:"rules" doc:"What is done differently with some indicators; the first rule that matches counts."`
 }
 
@@ -92,6 +93,7 @@ func (c *Config) Validate() []error {
 	if msg := mapping.CheckText(c.Describe); msg != "" {
 		add("description", msg, "")
 	}
+	errs = append(errs, c.Hashes.Check()...)
 	errs = append(errs, takes().Check(c.Rules)...)
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errs

@@ -58,6 +58,9 @@ func (t *target) fits(rec *indicator.Record) *sdk.Unfit {
 	if !mapping.GraphKinds[t.config.Product][rec.Kind] {
 		return &sdk.Unfit{Code: "unsupported_kind", Detail: t.config.Product + " takes no tiIndicator of kind " + rec.Kind.String()}
 	}
+	if why := t.config.Hashes.Fit(rec); why != nil {
+		return why
+	}
 	if t.config.Product != api.Defender || !rec.Kind.In(indicator.IP) {
 		return nil
 	}
@@ -78,7 +81,7 @@ func (t *target) fits(rec *indicator.Record) *sdk.Unfit {
 func (t *target) parts(rec *indicator.Record) []indicator.Indicator {
 	from, to, ok := rec.Addrs()
 	if !ok {
-		return []indicator.Indicator{rec.Indicator}
+		return t.config.Hashes.Of(rec)
 	}
 	var parts []indicator.Indicator
 	if t.config.Product == api.Defender {

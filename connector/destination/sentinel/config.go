@@ -38,6 +38,7 @@ type Config struct {
 	Describe   string         `yaml:"description" doc:"Description; filled in as name is. Where absent, all that is known in one line."`
 	ThreatType string         `yaml:"threat_type" doc:"What kind of threat an indicator is said to be that does not say itself."`
 	DefaultTLP string         `yaml:"default_tlp" enum:"clear,green,amber,amber+strict" doc:"Label of indicators without one; they are not marked where absent."`
+	Hashes     mapping.Hashes `yaml:"hashes" doc:"Hashes of a file that are sent, each as an object of its own: md5, sha1, sha256. Where absent, the one that the indicator is about; a file with none of them is not sent."`
 	Rules      []mapping.Rule `yaml:"rules" doc:"What is done differently with some indicators; the first rule that matches counts."`
 }
 
@@ -88,6 +89,7 @@ func (c *Config) Validate() []error {
 			add(path, msg, "")
 		}
 	}
+	errs = append(errs, c.Hashes.Check()...)
 	errs = append(errs, takes().Check(c.Rules)...)
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errs

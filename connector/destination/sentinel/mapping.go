@@ -18,11 +18,11 @@ import (
 // Map turns a record into STIX indicators: one for each CIDR of a range, and one for
 // everything else.
 func (t *target) Map(rec *indicator.Record) ([]sdk.Object, *sdk.Unfit) {
-	if why := fits(rec); why != nil {
+	if why := t.fits(rec); why != nil {
 		return nil, why
 	}
 	ruled, rule := t.rules.Apply(rec)
-	parts := []indicator.Indicator{rec.Indicator}
+	parts := t.config.Hashes.Of(rec)
 	if from, to, ok := rec.Addrs(); ok {
 		parts = parts[:0]
 		for p := range ipset.CIDRs(from, to) {
@@ -48,10 +48,18 @@ func (t *target) Map(rec *indicator.Record) ([]sdk.Object, *sdk.Unfit) {
 // Fit says what Map would refuse, without building objects: a plan over a million
 // records asks it of each.
 func (t *target) Fit(rec *indicator.Record) string {
-	if why := fits(rec); why != nil {
+	if why := t.fits(rec); why != nil {
 		return why.Code
 	}
 	return ""
+}
+
+// fits is what the service takes of the hashes that are chosen.
+func (t *target) fits(rec *indicator.Record) *sdk.Unfit {
+	if why := t.config.Hashes.Fit(rec); why != nil {
+		return why
+	}
+	return fits(rec)
 }
 
 // fits names what no rule of Sentinel would ever match, and what its tables would cut

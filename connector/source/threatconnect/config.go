@@ -35,6 +35,7 @@ type Config struct {
 	TQL            string   `yaml:"tql" doc:"A query in TQL. It takes the place of all filters above."`
 	// ModifiedWithin is the guides' Last Run with Only Modified Since Last Run.
 	ModifiedWithin time.Duration `yaml:"modified_within" doc:"At the first poll read only what was modified this long ago or later; later polls read what was modified since. Absent reads everything and reconciles."`
+	ModifiedSince  time.Time     `yaml:"modified_since" doc:"As modified_within, from a time: 2026-01-05T00:00:00Z."`
 	Overlap        time.Duration `yaml:"overlap" doc:"How far before the last poll's start a poll looks again."`
 	Full           time.Duration `yaml:"full_every" doc:"How often everything is read: ThreatConnect does not say of every change of a tag, label or attribute that it was one."`
 	Page           int           `yaml:"page_size" doc:"Indicators an answer, 1–10,000."`
@@ -75,6 +76,9 @@ func (c *Config) Validate() []error {
 		if d < 0 {
 			add(path, "must not be negative", "")
 		}
+	}
+	if c.ModifiedWithin > 0 && !c.ModifiedSince.IsZero() {
+		add("modified_since", "is given beside modified_within", "give one of them")
 	}
 	if c.TQL != "" {
 		if _, err := tql.Compile(c.TQL, tql.Options{Schema: tql.V3Indicators}); err != nil {

@@ -50,17 +50,8 @@ func (c *Config) wanted() string {
 	if c.TQL != "" {
 		return c.TQL
 	}
-	var fp string
-	if c.FalsePositives != nil {
-		fp = "falsePositiveCount <= " + strconv.Itoa(*c.FalsePositives)
-	}
-	tags := ""
-	if len(c.Tags) > 0 {
-		// summary, unlike name, does not ask for the letters' case.
-		tags = "hasTag(" + list("summary", c.Tags) + ")"
-	}
-	return and(c.scope(), tags, least("threatAssessScore", float64(c.MinThreat)),
-		least("confidence", float64(c.MinConfidence)), least("rating", c.MinRating), fp)
+	return and(c.scope(), c.tagged(), least("threatAssessScore", float64(c.MinThreat)),
+		least("confidence", float64(c.MinConfidence)), least("rating", c.MinRating), c.reported())
 }
 
 func least(name string, n float64) string {

@@ -68,7 +68,7 @@ var errConnection = errors.New("class threatconnect needs a connection of type t
 
 // Info says what the node is to the engine.
 func (s *source) Info() sdk.SourceInfo {
-	sum := sha256.Sum256([]byte(fmt.Sprint("threatconnect 1 ", s.c.wanted(), s.c.ModifiedWithin)))
+	sum := sha256.Sum256([]byte(fmt.Sprint("threatconnect 1 ", s.c.wanted(), s.c.ModifiedWithin, sinceText(s.c.ModifiedSince))))
 	return sdk.SourceInfo{
 		Shape: sdk.Changes, Interval: time.Hour, Login: true,
 		Fingerprint: hex.EncodeToString(sum[:12]), Origin: s.conn.URL,
@@ -85,8 +85,8 @@ func (s *source) Poll(ctx context.Context, last []byte, out sdk.Sink) (sdk.Poll,
 	next.Cursor = start.Add(-s.c.Overlap)
 	p := &poll{source: s, out: out}
 	full := !known || s.c.Full > 0 && start.Sub(prev.Full) >= s.c.Full
-	if !known && s.c.ModifiedWithin > 0 {
-		next.First = start.Add(-s.c.ModifiedWithin)
+	if !known {
+		next.First = s.first(start)
 	}
 	var err error
 	if !full {
@@ -105,6 +105,22 @@ func (s *source) Poll(ctx context.Context, last []byte, out sdk.Sink) (sdk.Poll,
 		return sdk.Poll{}, fmt.Errorf("keep the cursor: %w", err)
 	}
 	return sdk.Poll{Shape: shape, Body: p.digest(), Next: data}, nil
+}
+
+// sinceText is "" where there is no such time, so that it changes no fingerprint.
+func sinceText(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// first is where a source begins that starts reading now; zero is everything.
+func (s *source) first(start time.Time) time.Time {
+	if s.c.ModifiedWithin > 0 {
+		return start.Add(-s.c.ModifiedWithin)
+	}
+	return s.c.ModifiedSince.UTC()
 }
 
 // previous reads the last state, unless it belongs to another configuration: what

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/remeld/remeld/connector/mapping"
+	"github.com/remeld/remeld/internal/app"
 )
 
 func (c *cli) explainCommand() *cobra.Command {
@@ -15,7 +16,7 @@ func (c *cli) explainCommand() *cobra.Command {
 		Use: "explain", Short: "Say how the program does what it does",
 		Args: cobra.NoArgs,
 	}
-	cmd.AddCommand(c.explainMappingCommand())
+	cmd.AddCommand(c.explainMappingCommand(), c.explainJobCommand())
 	return cmd
 }
 
@@ -38,6 +39,31 @@ before, also where each field of their guide ends.`,
 				return fmt.Errorf("class %q has no mapping: these have one: %s", args[0], strings.Join(classes, ", "))
 			}
 			return c.show(v, func(w io.Writer) { printMapping(w, v) })
+		},
+	}
+}
+
+func (c *cli) explainJobCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "job NAME", Short: "Show the nodes that a job's parameters stand for",
+		Long: `Shows the nodes that the form of a job makes of its parameters, as they would stand
+under nodes: of a configuration. It reads the configuration on disk and makes no call.`,
+		Example: "  remeld explain job tc-to-defender",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			v, err := app.ExplainJob(c.options(true), args[0])
+			if err != nil {
+				return err
+			}
+			return c.show(v, func(w io.Writer) {
+				fmt.Fprint(w, v.Nodes)
+				for _, note := range v.Notes {
+					fmt.Fprintf(w, "# note: %s\n", note)
+				}
+				if v.Idle != "" {
+					fmt.Fprintf(w, "# a run does nothing: %s\n", v.Idle)
+				}
+			})
 		},
 	}
 }

@@ -1,8 +1,7 @@
-// Package schedule starts jobs when they are due and keeps a record of every run:
-// who or what started it, what it did, how it ended. Use it for work with a
-// beginning and an end; what never ends (polling a source, reconciling a tenant)
-// has its own loop in engine and delivery.
-package schedule
+// Package timetable says when something is due: by a cron line, an interval or times
+// of day, in a time zone, with a jitter. Use it to check a timetable (a configuration
+// does, without anything of what runs) and to ask for the next time.
+package timetable
 
 import (
 	"errors"
@@ -104,9 +103,9 @@ func (s *Spec) line() (cron.Schedule, error) {
 	return c, nil
 }
 
-// next is the first due time after a moment, without jitter; zero if there is none.
+// Next is the first due time after a moment, without jitter; zero if there is none.
 // The spec is valid.
-func (s *Spec) next(after time.Time) time.Time {
+func (s *Spec) Next(after time.Time) time.Time {
 	zone := s.Zone
 	if zone == nil {
 		zone = time.UTC
@@ -127,7 +126,7 @@ func (s *Spec) next(after time.Time) time.Time {
 	return s.nextAt(after.In(zone))
 }
 
-// nextAt is next by the calendar, which repeats within eight days.
+// nextAt is Next by the calendar, which repeats within eight days.
 func (s *Spec) nextAt(after time.Time) time.Time {
 	at, days, err := s.calendar()
 	if err != nil {
@@ -147,12 +146,36 @@ func (s *Spec) nextAt(after time.Time) time.Time {
 	return first
 }
 
-// delay is the jitter of one due time.
-func (s *Spec) delay(job string, due time.Time) time.Duration {
+// Delay is the jitter of one due time.
+func (s *Spec) Delay(job string, due time.Time) time.Duration {
 	if s.Jitter <= 0 {
 		return 0
 	}
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%s %d", job, due.Unix())
 	return time.Duration(float64(s.Jitter) * float64(h.Sum64()>>11) / (1 << 53))
+}
+
+// String is the timetable in words.
+func (s Spec) String() string {
+	var text string
+	switch {
+	case s.Cron != "":
+		text = "cron " + s.Cron
+	case s.Every > 0:
+		text = "every " + s.Every.String()
+	case len(s.At) > 0 && len(s.Days) > 0:
+		text = fmt.Sprintf("at %v on %v", s.At, s.Days)
+	case len(s.At) > 0:
+		text = fmt.Sprintf("daily at %v", s.At)
+	default:
+		return "by hand"
+	}
+	if s.Zone != nil {
+		text += " " + s.Zone.String()
+	}
+	if s.Jitter > 0 {
+		text += fmt.Sprintf(", up to %s later", s.Jitter)
+	}
+	return text
 }

@@ -1,0 +1,232 @@
+package threatconnect
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/sdk"
+)
+
+// expand says which nodes the parameters stand for.
+func expand(job string, c Config) sdk.Expansion {
+	e := expansion{job: job, c: &c}
+	e.out.Level = map[string]string{"trace": "debug", "warning": "warn", "critical": "error"}[c.Level]
+	if e.out.Level == "" {
+		e.out.Level = c.Level
+	}
+	e.idle()
+	e.out.Nodes = append(e.out.Nodes, sdk.FormNode{Name: job + ".source", Keys: e.source()})
+	targets := c.Targets
+	if len(targets) == 0 {
+		targets = []Target{{To: c.To, Product: c.Product, Through: c.Through, Workspace: c.Workspace}}
+	}
+	for _, t := range targets {
+		e.target(t)
+	}
+	e.full()
+	e.ignored()
+	return e.out
+}
+
+type expansion struct {
+	job string
+	c   *Config
+	out sdk.Expansion
+	// bounded: a target has the capacity of which slots are reserved; unbounded: one
+	// has none.
+	bounded   bool
+	unbounded bool
+}
+
+// idle: the guides name settings with which nothing is sent.
+func (e *expansion) idle() {
+	c := e.c
+	switch {
+	case c.Mode != "2.0" && c.TQL == "" && len(c.Owners) == 0:
+		e.out.Idle = "no owner is chosen and there is no tql: nothing is sent; choose owners"
+	case c.Mode != "2.0" && c.TQL == "" && len(c.Types) == 0:
+		e.out.Idle = "no indicator type is chosen and there is no tql: nothing is sent; choose indicator_types"
+	}
+}
+
+// source is the node that reads ThreatConnect.
+func (e *expansion) source() map[string]any {
+	c := e.c
+	cfg := map[string]any{}
+	set := func(key string, x any, given bool) {
+		if given {
+			cfg[key] = x
+		}
+	}
+	set("tql", c.TQL, c.TQL != "")
+	if c.TQL == "" {
+		types := c.Types
+		if len(types) == 0 {
+			types = c.types()
+		}
+		set("owners", c.Owners, len(c.Owners) > 0)
+		set("indicator_types", e.spelled(types), true)
+		set("tags_filter", []string(c.Tags), len(c.Tags) > 0)
+		set("minimum_threatassess_score", c.MinThreat, c.MinThreat > 0)
+		set("minimum_confidence_rating", c.MinConfidence, c.MinConfidence > 0)
+		set("minimum_threat_rating", c.MinRating, c.MinRating > 0)
+		if c.FalsePositives != nil {
+			cfg["false_positive_threshold"] = *c.FalsePositives
+		}
+	}
+	// Version 3.0.0 looks back by Last Run in any case, 2.0.x only where the box is
+	// checked. Without the box each run reads everything.
+	if back, at, ok := readLastRun(c.LastRun); ok && (c.OnlyModified || c.Mode != "2.0") {
+		set("modified_within", back, back > 0)
+		set("modified_since", at, !at.IsZero())
+	}
+	set("full_every", "1s", !c.OnlyModified)
+	node := map[string]any{"class": "threatconnect", "connection": c.Connection, "config": cfg, "withdraw_after": 1}
+	if tlp, ok := indicator.ParseTLP(strings.ToLower(c.DefaultTLP)); ok && c.DefaultTLP != "" {
+		node["tlp"] = tlp.String()
+	}
+	return node
+}
+
+func (e *expansion) spelled(types []string) []string {
+	out := make([]string, len(types))
+	for i, t := range types {
+		out[i] = typeOf(t, e.c.types())
+	}
+	return out
+}
+
+// hashes are the ones that are chosen; a query chooses all, as it takes the place of
+// the types.
+func (e *expansion) hashes() []string {
+	var out []string
+	for _, kind := range []string{"md5", "sha1", "sha256"} {
+		if e.c.TQL != "" || len(e.c.Types) == 0 || slices.Contains(e.spelled(e.c.Types), strings.ToUpper(kind)) {
+			out = append(out, kind)
+		}
+	}
+	return out
+}
+
+// description is the guide's.
+func (e *expansion) description() string {
+	if e.c.Mode == "2.0" {
+		return "ThreatConnect | Owner: {owner}"
+	}
+	return "ThreatConnect {type} | Owner: {owner} | Id: {extra.tc_owner_id}"
+}
+
+// target adds the node that sends to a target.
+func (e *expansion) target(t Target) {
+	product := e.c.product(t)
+	through := t.Through
+	if through == "" {
+		through = "direct"
+		if e.c.Mode == "2.0" && t.Workspace == "" {
+			through = "graph"
+		}
+	}
+	class, cfg := "", map[string]any{
+		"description": e.description(),
+		"expiration":  map[string]any{"file": days(e.c.Expiration.File), "network": days(e.c.Expiration.Network)},
+	}
+	if h := e.hashes(); len(h) > 0 {
+		cfg["hashes"] = h
+	}
+	switch {
+	case through == "graph":
+		class = e.graph(product, cfg)
+	case product == sentinel:
+		class, e.unbounded = "sentinel", true
+		cfg["workspace"] = t.Workspace
+		cfg["expiration"].(map[string]any)["email"] = days(e.c.Expiration.Email)
+	default:
+		class = "defender"
+		cfg["action"] = map[string]string{"alert": "audit", "block": "block"}[strings.ToLower(e.c.Action)]
+		e.reserve(cfg)
+	}
+	mode := "plan"
+	if e.c.Approval == "none" {
+		mode = "auto"
+	}
+	e.out.Nodes = append(e.out.Nodes, sdk.FormNode{Name: e.name(strings.TrimSuffix(class, "_tiindicators")), Keys: map[string]any{
+		"class": class, "inputs": []string{e.job + ".source"}, "to": t.To, "config": cfg, "mode": mode, "renew": e.c.Renew,
+		// The guides' own minimum decides.
+		"min_confidence": 0, "settle": "0s",
+	}})
+}
+
+func (e *expansion) graph(product string, cfg map[string]any) (class string) {
+	cfg["target_product"], cfg["action"] = "Microsoft Defender ATP", strings.ToLower(e.c.Action)
+	cfg["expiration"].(map[string]any)["email"] = days(e.c.Expiration.Email)
+	if product == sentinel {
+		cfg["target_product"], e.unbounded = "Azure Sentinel", true
+	} else {
+		e.reserve(cfg)
+	}
+	return "graph_tiindicators"
+}
+
+// reserve keeps slots free. From the capacity on there is none left, and the guides
+// have the job send nothing, see full.
+func (e *expansion) reserve(cfg map[string]any) {
+	e.bounded = true
+	if e.c.Reserve > 0 {
+		cfg["reserve"] = min(e.c.Reserve, capacity)
+	}
+}
+
+// full says that the reserve leaves no slot.
+func (e *expansion) full() {
+	if !e.bounded || e.c.Reserve < capacity {
+		return
+	}
+	text := fmt.Sprintf("indicator_reserve_count is %d of Defender's %d: no slot is left and nothing is sent", e.c.Reserve, capacity)
+	if e.unbounded {
+		e.out.Notes = append(e.out.Notes, text+" there")
+	} else if e.out.Idle == "" {
+		e.out.Idle = text + "; reserve less"
+	}
+}
+
+// name makes a node's name that is not taken.
+func (e *expansion) name(kind string) string {
+	name := e.job + "." + kind
+	for n := 2; slices.ContainsFunc(e.out.Nodes, func(o sdk.FormNode) bool { return o.Name == name }); n++ {
+		name = fmt.Sprintf("%s.%s-%d", e.job, kind, n)
+	}
+	return name
+}
+
+// ignored notes the parameters that are given and mean nothing.
+func (e *expansion) ignored() {
+	c := e.c
+	if c.TQL != "" {
+		var names []string
+		for _, f := range []struct {
+			name  string
+			given bool
+		}{
+			{"owners", len(c.Owners) > 0}, {"indicator_types", len(c.Types) > 0}, {"tags_filter", len(c.Tags) > 0},
+			{"minimum_threatassess_score", c.MinThreat > 0}, {"minimum_threat_rating", c.MinRating > 0},
+			{"minimum_confidence_rating", c.MinConfidence > 0}, {"false_positive_threshold", c.FalsePositives != nil},
+		} {
+			if f.given {
+				names = append(names, f.name)
+			}
+		}
+		if len(names) > 0 {
+			e.out.Notes = append(e.out.Notes, "tql takes the place of the filters, so these are ignored: "+strings.Join(names, ", "))
+		}
+	}
+	if c.Reserve > 0 && !e.bounded {
+		e.out.Notes = append(e.out.Notes, "indicator_reserve_count is ignored: Microsoft Sentinel has no such limit")
+	}
+	if c.Mode == "2.0" && c.LastRun != "" && !c.OnlyModified {
+		e.out.Notes = append(e.out.Notes, "last_run is ignored: in 2.0 it goes with only_modified_since_last_run")
+	}
+}
+
+func days(n int) string { return fmt.Sprintf("%dd", n) }

@@ -1,0 +1,140 @@
+package deliver
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// concerns tells whether one of the nodes stands behind the item.
+func (it *Item) concerns(nodes []string) bool {
+	return slices.ContainsFunc(it.Wants, func(w Want) bool { return slices.Contains(nodes, w.Node) })
+}
+
+// of are the group's destinations of these nodes; none are all.
+func (g *group) of(nodes []string) []*Destination { return among(g.dests, nodes) }
+
+func among(dests []*Destination, nodes []string) []*Destination {
+	if len(nodes) == 0 {
+		return dests
+	}
+	return slices.DeleteFunc(slices.Clone(dests), func(d *Destination) bool { return !slices.Contains(nodes, d.Node) })
+}
+
+// jobNodes are the nodes of a group that a job applies.
+func (g *group) jobNodes() []string {
+	var out []string
+	for _, d := range g.dests {
+		if d.ByJob && !d.Retired {
+			out = append(out, d.Node)
+		}
+	}
+	return out
+}
+
+// betweenRuns are the identities that the loop may apply at a group where a job has
+// nodes, nil where it has none: of the job's objects those that are due for renewal,
+// and those that must not be there (SEMANTICS D7); everything else waits for its run.
+// n is how many items they are.
+func (g *group) betweenRuns(p *Plan) (only map[string]bool, n int) {
+	jobs := g.jobNodes()
+	if len(jobs) == 0 {
+		return nil, 0
+	}
+	only = map[string]bool{}
+	for _, it := range p.Items {
+		own := !it.concerns(jobs)
+		switch it.Action {
+		case Frozen, Adopt:
+			continue
+		case Renew, Gone:
+			own = true
+		case Delete:
+			own = own || it.Reason.Protective()
+		}
+		if own {
+			only[it.Identity] = true
+			n++
+		}
+	}
+	return only, n
+}
+
+// restful: only jobs send to the group, and nothing of theirs is there: between runs
+// there is nothing to ask the service for.
+func (m *Manager) restful(ctx context.Context, g *group) (bool, error) {
+	if len(g.jobNodes()) < len(g.dests) {
+		return false, nil
+	}
+	sites, err := m.sites(ctx, g)
+	for _, s := range sites {
+		if len(s.book.Rows) > 0 || len(s.doubt) > 0 {
+			return false, err
+		}
+	}
+	return true, err
+}
+
+// spentKey is where it is kept, in approvalSpace, how much of a group's reserve runs
+// have spent by a person's word (SEMANTICS D8).
+func spentKey(g *group) string { return "reserve/" + g.name }
+
+// spent is how much of the reserve rows of ours sit in. It never grows by itself:
+// once they are gone their slots are reserved again.
+func (m *Manager) spent(ctx context.Context, g *group, sites []*site) (int, error) {
+	val, err := m.get(ctx, approvalSpace, spentKey(g))
+	if err != nil || val == nil {
+		return 0, err
+	}
+	var most int
+	if err := json.Unmarshal(val, &most); err != nil {
+		return 0, fmt.Errorf("read how much of the reserve of %s is spent: %w", g.name, err)
+	}
+	capacity, present := 0, 0
+	for _, s := range sites {
+		if capacity == 0 || s.info.Capacity > 0 && s.info.Capacity < capacity {
+			capacity = s.info.Capacity
+		}
+		for _, r := range s.book.Rows {
+			present += one(r.Present() && !byHand(r))
+		}
+	}
+	return max(min(most, present-(capacity-reserveOf(sites))), 0), nil
+}
+
+// lend lets the holder of the turn use n slots of the group's reserve until back is
+// called; what it used stays spent.
+func (m *Manager) lend(ctx context.Context, g *group, n int) (back func(), err error) {
+	if n <= 0 {
+		return func() {}, nil
+	}
+	sites, err := m.sites(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	was, err := m.spent(ctx, g, sites)
+	if err == nil {
+		err = m.put(ctx, approvalSpace, spentKey(g), was+n)
+	}
+	if err != nil {
+		return nil, err
+	}
+	g.lent.Store(int64(was + n))
+	return func() { g.lent.Store(0) }, nil
+}
+
+// reserve lowers the reserve of a group's sites by what is spent of it.
+func (m *Manager) reserve(ctx context.Context, g *group, sites []*site) error {
+	spent := int(g.lent.Load())
+	if spent == 0 && reserveOf(sites) > 0 {
+		var err error
+		if spent, err = m.spent(ctx, g, sites); err != nil {
+			return err
+		}
+	}
+	for _, s := range sites {
+		s.info.Reserve = max(s.info.Reserve-spent, 0)
+	}
+	return nil
+}
