@@ -1,8 +1,9 @@
 package sandbox
 
-// loginHosts are the hosts of the token service, public and government clouds.
+// loginHosts are the hosts of the token service in every cloud.
 var loginHosts = []string{
-	"login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net", "login.microsoftonline.us",
+	"login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net",
+	"login.microsoftonline.us", "login.usgovcloudapi.net", "login.partner.microsoftonline.cn", "login.chinacloudapi.cn",
 }
 
 // defenderHosts are the hosts of the indicator API: current, previous,
@@ -13,15 +14,32 @@ var defenderHosts = []string{
 	"api.securitycenter.windows.com",
 	"us.api.security.microsoft.com", "eu.api.security.microsoft.com", "uk.api.security.microsoft.com",
 	"au.api.security.microsoft.com", "swa.api.security.microsoft.com", "ina.api.security.microsoft.com",
+	"us3.api.security.microsoft.com", "eu3.api.security.microsoft.com", "aea.api.security.microsoft.com",
 	"api-us.securitycenter.microsoft.com", "api-eu.securitycenter.microsoft.com",
 	"api-uk.securitycenter.microsoft.com", "api-au.securitycenter.microsoft.com",
 	"api-gcc.securitycenter.microsoft.us", "api-gov.securitycenter.microsoft.us",
+}
+
+// nationalHosts are Graph and the management plane in every cloud; tokens for them are
+// issued (nationalResources), whoever serves them.
+var nationalHosts = []string{
+	"graph.microsoft.com", "graph.microsoft.us", "dod-graph.microsoft.us", "microsoftgraph.chinacloudapi.cn",
+	"management.azure.com", "management.usgovcloudapi.net", "management.chinacloudapi.cn",
 }
 
 // resources are the audiences that a token for the indicator API may have.
 var resources = func() []string {
 	out := []string{"https://securitycenter.onmicrosoft.com/windowsatpservice", "fc780465-2017-40d4-a0c5-307022471b92"}
 	for _, h := range defenderHosts {
+		out = append(out, "https://"+h)
+	}
+	return out
+}()
+
+// nationalResources are audiences of tokens for the hosts beyond the indicator API.
+var nationalResources = func() []string {
+	var out []string
+	for _, h := range nationalHosts {
 		out = append(out, "https://"+h)
 	}
 	return out

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -124,7 +125,7 @@ func Start(ctx context.Context, opts Options) (*Sandbox, error) {
 func (s *Sandbox) services() error {
 	var err error
 	s.entra, err = entra.New(entra.Config{
-		Tenants: s.opts.Tenants, Resources: s.opts.Resources, Own: own, Hosts: loginHosts,
+		Tenants: s.opts.Tenants, Resources: slices.Concat(s.opts.Resources, nationalResources), Own: own, Hosts: loginHosts,
 		Lifetime: s.opts.TokenLifetime, Instance: uuid.NewString(), Switches: s.Switches,
 	})
 	if err != nil {

@@ -89,6 +89,7 @@ func init() {
 		Summary:     "custom indicators of Microsoft Defender for Endpoint",
 		Doc:         doc,
 		Connections: []string{entra.Type},
+		Service:     entra.Defender,
 		Default:     defaults,
 		New:         build,
 	})

@@ -58,7 +58,7 @@ func build(cfg Config, env sdk.Env) (sdk.Target, error) {
 	tokens := entra.NewTokenSource(*conn, client)
 	return &target{
 		config: cfg, action: actions[cfg.Action], conn: conn, name: env.Connection.Name, tokens: tokens,
-		client: api.New(conn.DefenderURL(), tokens, client),
+		client: api.New(conn.DefenderURL(), conn.DefenderScope(), tokens, client),
 	}, nil
 }
 
@@ -116,7 +116,7 @@ func (t *target) List(ctx context.Context, gate sdk.Gate, fn func(sdk.Remote) er
 // ownOnly: an app with Ti.ReadWrite but without Ti.ReadWrite.All sees only its
 // own rows. Without a readable token the question is left to the listing.
 func (t *target) ownOnly(ctx context.Context) bool {
-	roles, err := t.tokens.Roles(ctx, api.Scope)
+	roles, err := t.tokens.Roles(ctx, t.conn.DefenderScope())
 	if err != nil {
 		return false
 	}

@@ -25,18 +25,14 @@ const (
 	MaxValueLen = 800
 )
 
-// Scope is what a token for the API is asked for, whatever the host of the calls:
-// regional hosts are no resources of their own (Microsoft Learn, "Create an app to
-// access Microsoft Defender for Endpoint without a user").
-const Scope = "https://api.securitycenter.microsoft.com/.default"
-
 // Client calls one tenant's API. Safe for concurrent use.
 type Client struct{ rest *rest.Client }
 
-// New returns a client of the API at base ("https://api.security.microsoft.com").
-func New(base string, tokens rest.Tokens, client rest.Doer) *Client {
+// New returns a client of the API at base ("https://api.security.microsoft.com") with
+// tokens for scope, whatever the host.
+func New(base, scope string, tokens rest.Tokens, client rest.Doer) *Client {
 	return &Client{rest.New(rest.Options{
-		Service: "Defender", Base: base, Scope: Scope, Tokens: tokens, HTTP: client,
+		Service: "Defender", Base: base, Scope: scope, Tokens: tokens, HTTP: client,
 		Role: "the app needs the application permission Ti.ReadWrite.All of WindowsDefenderATP with admin consent",
 	})}
 }

@@ -34,6 +34,10 @@ type App struct {
 	// Roles are the app roles granted by the administrator, such as Ti.ReadWrite.All.
 	Roles    []string `json:"roles,omitempty"`
 	Disabled bool     `json:"disabled,omitempty"`
+	// Federated are the issuers whose tokens it accepts as its own assertions.
+	Federated []Federated `json:"federated,omitempty"`
+	// ManagedIdentity makes it a managed identity of the machine: "system" or "user".
+	ManagedIdentity string `json:"managed_identity,omitempty"`
 }
 
 // Secret is a client secret.
@@ -85,6 +89,13 @@ func newTenant(t Tenant) (*tenant, error) {
 				return nil, fmt.Errorf("tenant %s, app %s: %w", t.ID, a.ID, err)
 			}
 			c.certs = append(c.certs, cert)
+		}
+		for _, f := range a.Federated {
+			for _, k := range f.Keys {
+				if _, err := k.key(); err != nil {
+					return nil, fmt.Errorf("tenant %s, app %s: %w", t.ID, a.ID, err)
+				}
+			}
 		}
 		out.apps[strings.ToLower(a.ID)] = c
 	}
