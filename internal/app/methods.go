@@ -32,6 +32,7 @@ func (a *App) Methods() control.Methods {
 	control.Add(m, "adopt", a.Adopt)
 	control.Add(m, "why", a.Why)
 	control.Add(m, "query", a.Query)
+	control.Add(m, "doctor", a.Doctor)
 	return m
 }
 

@@ -38,6 +38,7 @@ type target struct {
 	conn   *entra.Connection
 	name   string // of the connection
 	client *api.Client
+	http   *httpx.Client
 	tokens *entra.TokenSource
 }
 
@@ -57,7 +58,7 @@ func build(cfg Config, env sdk.Env) (sdk.Target, error) {
 	}
 	tokens := entra.NewTokenSource(*conn, client)
 	return &target{
-		config: cfg, action: actions[cfg.Action], conn: conn, name: env.Connection.Name, tokens: tokens,
+		config: cfg, action: actions[cfg.Action], conn: conn, name: env.Connection.Name, tokens: tokens, http: client,
 		client: api.New(conn.DefenderURL(), conn.DefenderScope(), tokens, client),
 	}, nil
 }

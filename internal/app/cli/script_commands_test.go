@@ -30,6 +30,7 @@ import (
 //	sandbox [SWITCH=VALUE…]     start a sandbox tenant; sets SANDBOX_* and FEEDS_URL
 //	control METHOD PATH [BODY]  call its control API; the answer is stdout
 //	feed NAME FILE              set a feed to what the file holds
+//	certificate FILE END        write a certificate with its key that ends at the date
 //	lines FILE FORMAT FROM TO   write numbered lines
 //	journal-reset               forget the calls so far
 //	calls OP N                  so many calls of OP ("write": all that write)
@@ -53,7 +54,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"calls":         checked("calls"), "effects": checked("effects"), "rows": checked("rows"), "foreign": checked("foreign"),
 	"settled": func(ts *testscript.TestScript, _ bool, _ []string) { poll(ts, func() error { return settled(ts) }) },
 	"exits":   exits, "json": jsonCheck, "setfrom": setFrom, "wait-for": waitFor, "wait-output": waitOutput,
-	"wait-exits": waitExits, "nosecret": noSecret, "memory": memory, "help-of-all": helpOfAll,
+	"wait-exits": waitExits, "nosecret": noSecret, "certificate": certificate, "memory": memory, "help-of-all": helpOfAll,
 }
 
 type roomKey struct{}
@@ -80,7 +81,7 @@ func startSandbox(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Value(roomKey{}).(*room).sb = sb
 	for name, value := range map[string]string{
 		"SANDBOX_URL": sb.URL(), "SANDBOX_CA": sb.CAFile(), "SANDBOX_TENANT": sandbox.DemoTenant,
-		"SANDBOX_APP": sandbox.DemoApp, "SANDBOX_SECRET": sandbox.DemoSecret, "FEEDS_URL": sb.PlainURL() + "/feeds-src",
+		"SANDBOX_APP": sandbox.DemoApp, "SANDBOX_SECRET": sandbox.DemoSecret, "FEEDS_URL": sb.PlainURL() + "/feeds-src", "SANDBOX_PLAIN": sb.PlainURL(),
 	} {
 		ts.Setenv(name, value)
 	}

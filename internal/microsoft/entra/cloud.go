@@ -78,7 +78,7 @@ func (c *Connection) cloud() cloud {
 // that is given reaches it whatever the cloud: it may be a sandbox or a gateway.
 func (c *Connection) Offers(service string) *sdk.FieldError {
 	k := c.cloud()
-	host, given := "", ""
+	var host, given string
 	help := "use a connection of another cloud"
 	switch service {
 	case Defender:
