@@ -43,6 +43,11 @@ func (m *Manager) sites(ctx context.Context, g *group) ([]*site, error) {
 		if s.owner.apps[""] {
 			s.owner.apps = nil
 		}
+		for _, other := range sites {
+			if other != s {
+				s.siblings = append(s.siblings, other.book)
+			}
+		}
 		m.refresh(s)
 	}
 	return sites, nil
@@ -81,7 +86,7 @@ func (m *Manager) refresh(s *site) {
 	if s.list != nil && (now.Sub(s.list.at) > age || now.Before(s.list.at)) {
 		s.list = nil
 	}
-	s.seen = s.list.see(s.book, s.owner, s.now)
+	s.seen = s.list.see(s.book, s.siblings, s.owner, s.now)
 	s.doubt = s.book.InDoubt()
 }
 

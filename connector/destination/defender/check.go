@@ -3,6 +3,7 @@ package defender
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/remeld/remeld/internal/microsoft/entra"
 	"github.com/remeld/remeld/sdk"
@@ -45,6 +46,12 @@ func (t *target) checkReading(ctx context.Context, report func(sdk.Check)) bool 
 	}
 	report(sdk.Check{Name: "reading", State: sdk.CheckOK, Detail: fmt.Sprintf("%d indicators, %d of them made by remeld", listing.Count, ours)})
 	report(t.slots(listing))
+	if n := t.dropped.Load(); n > 0 {
+		report(sdk.Check{Name: "techniques", State: sdk.CheckWarning, Detail: fmt.Sprintf("%d indicators came back without the techniques they were sent with", n), Fix: droppedHelp})
+	}
+	if len(t.groups) > 0 {
+		report(sdk.Check{Name: "device groups", State: sdk.CheckOK, Detail: "known: " + strings.Join(t.groups, ", ")})
+	}
 	return true
 }
 

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,7 +28,8 @@ import (
 
 // commands are what a script can say:
 //
-//	sandbox [SWITCH=VALUE…]     start a sandbox tenant; sets SANDBOX_* and FEEDS_URL
+//	sandbox [SWITCH=VALUE…]     start a sandbox tenant; sets SANDBOX_* and FEEDS_URL;
+//	                            groups=NAME,NAME are its device groups
 //	control METHOD PATH [BODY]  call its control API; the answer is stdout
 //	feed NAME FILE              set a feed to what the file holds
 //	certificate FILE END        write a certificate with its key that ends at the date
@@ -71,7 +73,15 @@ func roomOf(ts *testscript.TestScript) *room {
 }
 
 func startSandbox(ts *testscript.TestScript, _ bool, args []string) {
-	sb, err := sandbox.Start(context.Background(), sandbox.Options{Dir: ts.MkAbs("."), PlainAddr: "127.0.0.1:0"})
+	opts := sandbox.Options{Dir: ts.MkAbs("."), PlainAddr: "127.0.0.1:0"}
+	args = slices.DeleteFunc(args, func(a string) bool {
+		names, is := strings.CutPrefix(a, "groups=")
+		if is {
+			opts.Groups = strings.Split(names, ",")
+		}
+		return is
+	})
+	sb, err := sandbox.Start(context.Background(), opts)
 	ts.Check(err)
 	ts.Defer(func() { _ = sb.Close() })
 	for _, a := range args {

@@ -1,0 +1,74 @@
+package defender
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/remeld/remeld/indicator"
+
+	api "github.com/remeld/remeld/internal/microsoft/defender"
+)
+
+// techniquesSent ends the externalId of rows that were sent with techniques, so that
+// a listing tells whether the tenant kept them.
+const techniquesSent = "+t"
+
+const droppedHelp = "set mitre_techniques: false: this tenant does not keep the field"
+
+var technique = regexp.MustCompile(`^T\d{4}(\.\d{3})?$`)
+
+// categories are the phases of kill chains (Lockheed Martin's, ATT&CK's) that have an
+// alert category of the portal's import file.
+var categories = map[string]string{
+	"reconnaissance": "Reconnaissance", "weaponization": "Weaponization", "delivery": "Delivery", "exploitation": "Exploit",
+	"installation": "Installation", "command-and-control": "CommandAndControl", "actions-on-objectives": "Exfiltration",
+	"initial-access": "InitialAccess", "execution": "Execution", "persistence": "Persistence", "privilege-escalation": "PrivilegeEscalation",
+	"defense-evasion": "DefenseEvasion", "credential-access": "CredentialAccess", "discovery": "Discovery", "lateral-movement": "LateralMovement",
+	"collection": "Collection", "exfiltration": "Exfiltration",
+}
+
+// undocumented fills in what is on the wire and on no page, where the config asks
+// for it.
+func (t *target) undocumented(ind *api.Indicator, a *indicator.Attributes) {
+	if t.config.Techniques {
+		ind.MitreTechniques = techniques(a)
+	}
+	if !t.config.Category {
+		return
+	}
+	for _, phase := range a.KillChain {
+		if c := categories[phaseOf(phase)]; c != "" {
+			ind.Category = c
+			return
+		}
+	}
+}
+
+// techniques are the ATT&CK ids among phases and tags, sorted.
+func techniques(a *indicator.Attributes) []string {
+	var out []string
+	for _, text := range slices.Concat(a.KillChain, a.Tags) {
+		// "mitre-attack:T1566" and "T1566 - Phishing" are seen as well.
+		for _, word := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" :\"=", r) }) {
+			if word = strings.ToUpper(word); technique.MatchString(word) {
+				out = append(out, word)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// phaseOf is a phase without the name of its chain, in one spelling.
+func phaseOf(text string) string {
+	if i := strings.LastIndexAny(text, ":/"); i >= 0 {
+		text = text[i+1:]
+	}
+	return strings.Map(func(r rune) rune {
+		if r == ' ' || r == '_' {
+			return '-'
+		}
+		return r
+	}, strings.ToLower(strings.TrimSpace(text)))
+}
