@@ -28,9 +28,10 @@ func NewBundle(id string, v Version, objects ...Object) *Bundle {
 }
 
 // Encode writes a bundle or any object as JSON in one line. Maps are written in the
-// order of their keys, so equal objects have equal bytes.
+// order of their keys, so equal objects have equal bytes. What is not UTF-8 becomes the
+// replacement character.
 func Encode(v any) ([]byte, error) {
-	raw, err := json.Marshal(v, json.Deterministic(true))
+	raw, err := json.Marshal(v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
 	if err != nil {
 		return nil, fmt.Errorf("writing STIX: %w", err)
 	}

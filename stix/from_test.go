@@ -93,6 +93,7 @@ func TestEveryKindThereAndBack(t *testing.T) {
 
 // full is a record with everything that STIX has a place for.
 func full(tb testing.TB) indicator.Record {
+	tb.Helper()
 	r := record(tb, "domain", "evil.example.com")
 	r.Attrs = indicator.Attributes{
 		Confidence: indicator.Known(0), Severity: indicator.Known(4), TLP: indicator.AmberStrict, ThreatType: "Phishing",

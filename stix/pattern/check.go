@@ -72,14 +72,14 @@ func (p *Pattern) checkHash(c *Comparison) *Error {
 	folded := strings.ReplaceAll(strings.ToUpper(name), "-", "")
 	for _, v := range c.Values {
 		if !hashText(folded, v.Text) || v.Kind != String && hexDigits[folded] != nil {
-			return fault(p.src, c.Pos, "%s is compared with %q, which is no %s hash", c.Path, v.Text, name)
+			return fault(p.src, int(c.Pos), "%s is compared with %q, which is no %s hash", c.Path, v.Text, name)
 		}
 	}
 	return nil
 }
 
 // hash returns the name of the hash that a path leads to, "" if it is none.
-func (p Path) hash() string {
+func (p *Path) hash() string {
 	last := len(p.Steps) - 1
 	if last < 1 || p.Steps[last].IsIndex {
 		return ""

@@ -21,7 +21,7 @@ func (p *parser) conditions(op Joint) (Condition, *Error) {
 		}
 		p.open = spreadCondition(p.open, next, op)
 	}
-	j := &Junction{Op: op, Args: p.newConditions(p.open[base:])}
+	j := p.newJunction(op, p.open[base:])
 	p.open = p.open[:base]
 	return j, nil
 }
@@ -54,7 +54,7 @@ func (p *parser) tighterCondition(op Joint) (Condition, *Error) {
 
 func (p *parser) comparison() (Condition, *Error) {
 	c := p.newComparison()
-	c.Pos = p.tok.pos
+	c.Pos = int32(p.tok.pos)
 	if p.tok.kind == tNot || p.tok.kind == tExists {
 		return p.existence(c)
 	}
@@ -84,29 +84,18 @@ func (p *parser) existence(c *Comparison) (Condition, *Error) {
 	return c, p.path(&c.Path)
 }
 
-// operators are the operators by their tokens.
-var operators = map[kind]Operator{
-	tEqual: Equal, tNotEqual: NotEqual, tLess: Less, tLessEqual: LessEqual, tGreater: Greater,
-	tGreaterEqual: GreaterEqual, tIn: In, tLike: Like, tMatches: Matches, tIsSubset: IsSubset, tIsSuperset: IsSuperset,
+// operatorOf are the operators by their tokens, one more than what they are; 0 is none.
+var operatorOf = [tLast + 1]Operator{
+	tEqual: Equal + 1, tNotEqual: NotEqual + 1, tLess: Less + 1, tLessEqual: LessEqual + 1, tGreater: Greater + 1,
+	tGreaterEqual: GreaterEqual + 1, tIn: In + 1, tLike: Like + 1, tMatches: Matches + 1, tIsSubset: IsSubset + 1, tIsSuperset: IsSuperset + 1,
 }
-
-// operatorOf is operators as an array: the parser asks it for each comparison.
-var operatorOf = func() (t [tLast + 1]int8) {
-	for k := range t {
-		t[k] = -1
-	}
-	for k, op := range operators {
-		t[k] = int8(op)
-	}
-	return t
-}()
 
 func (p *parser) operation(c *Comparison) *Error {
 	op := operatorOf[p.tok.kind]
-	if op < 0 {
+	if op == 0 {
 		return p.unexpected("an operator (=, !=, <, <=, >, >=, IN, LIKE, MATCHES, ISSUBSET, ISSUPERSET)")
 	}
-	c.Op = Operator(op)
+	c.Op = op - 1
 	p.advance()
 	switch c.Op {
 	case In:
@@ -120,8 +109,8 @@ func (p *parser) operation(c *Comparison) *Error {
 			return fault(p.src, p.tok.pos, "%s needs something that has an order, which true and false have not", c.Op)
 		}
 	}
-	c.Values = p.newConstants(1)
-	return p.constant(&c.Values[0])
+	c.Values = c.one[:]
+	return p.constant(&c.one[0])
 }
 
 func (p *parser) set(c *Comparison) *Error {
@@ -148,25 +137,25 @@ func (p *parser) set(c *Comparison) *Error {
 	return p.expect(tRight, ", or ) of the set")
 }
 
-var constantOf = map[kind]ConstantKind{
+var constantOf = [tLast + 1]ConstantKind{
 	tString: String, tInt: Int, tFloat: Float, tTrue: Bool, tFalse: Bool, tBinary: Binary, tHex: Hex, tTimestamp: Timestamp,
 }
 
 func (p *parser) constant(c *Constant) *Error {
 	t := &p.tok
+	text := p.text(t)
 	switch t.kind {
 	case tString:
-		c.Text = t.text
 		if t.escaped {
-			c.Text = unescape(t.text)
+			text = unescape(text)
 		}
 	case tInt, tFloat:
-		c.Kind, c.Text = constantOf[t.kind], canonicalNumber(t.kind, t.text)
+		text = canonicalNumber(t.kind, text)
 	case tTrue, tFalse, tBinary, tHex, tTimestamp:
-		c.Kind, c.Text = constantOf[t.kind], t.text
 	default:
 		return p.unexpected("a constant ('text', a number, true, false, b'…', h'…' or t'…')")
 	}
+	c.Kind, c.Text = constantOf[t.kind], text
 	p.advance()
 	return nil
 }
@@ -190,7 +179,9 @@ func unescape(s string) string {
 // canonicalNumber drops a plus sign, a minus before zero, and zeros that say
 // nothing; .5 is 0.5.
 func canonicalNumber(k kind, s string) string {
-	s = strings.TrimPrefix(s, "+")
+	if s[0] == '+' {
+		s = s[1:]
+	}
 	if k == tInt {
 		if s == "-0" {
 			return "0"
@@ -214,18 +205,33 @@ func canonicalNumber(k kind, s string) string {
 }
 
 // path reads type:step and what follows.
-func (p *parser) path(path *Path) *Error {
+func (p *parser) path(into **Path) *Error {
 	if k := p.tok.kind; k != tName && k != tHyphened {
 		return p.unexpected("an object path (type:property)")
 	}
-	path.Type = p.tok.text
-	p.advance()
-	if err := p.expect(tColon, ": behind the object's type"); err != nil {
-		return err
+	from := p.tok.pos
+	if found := p.recent.find(p.src[from:]); found != nil {
+		*into = found.path
+		p.at = from + len(found.text)
+		p.advance()
+		if p.tok.kind != tDot && p.tok.kind != tOpen {
+			return nil
+		}
+		p.at = from // it goes on behind a space
+		p.advance()
 	}
+	path := one(&p.paths)
+	*into = path
+	path.Type = p.text(&p.tok)
 	steps := p.beginSteps()
-	if err := p.property(&steps); err != nil {
-		return err
+	if !p.names(&steps) {
+		p.advance()
+		if err := p.expect(tColon, ": behind the object's type"); err != nil {
+			return err
+		}
+		if err := p.property(&steps); err != nil {
+			return err
+		}
 	}
 	for {
 		var err *Error
@@ -238,6 +244,7 @@ func (p *parser) path(path *Path) *Error {
 			err = p.index(&steps)
 		default:
 			path.Steps = p.endSteps(steps)
+			p.recent.keep(p.src[from:p.tok.pos], path)
 			return nil
 		}
 		if err != nil {
@@ -246,8 +253,37 @@ func (p *parser) path(path *Path) *Error {
 	}
 }
 
+// names reads :name.name… behind the type, as far as it is plain, and tells whether
+// there was any: most paths are that alone, and need no tokens.
+func (p *parser) names(steps *[]Step) bool {
+	src, at := p.src, p.at
+	end, mark := at, byte(':')
+	for at < len(src) && src[at] == mark {
+		from := at + 1
+		at = from
+		for at < len(src) && class[src[at]]&(isLetter|isDigit) != 0 {
+			at++
+		}
+		if at == from || at == len(src) || src[at] == '-' || src[at] == '\'' || class[src[from]]&isDigit != 0 {
+			break
+		}
+		if name := src[from:at]; !mayBeKeyword(name[0]) || keyword(name) == tName {
+			*steps = append(*steps, Step{Key: name})
+			end, mark = at, '.'
+			continue
+		}
+		break
+	}
+	if mark == ':' {
+		return false
+	}
+	p.at = end
+	p.advance()
+	return true
+}
+
 func (p *parser) property(steps *[]Step) *Error {
-	key := p.tok.text
+	key := p.text(&p.tok)
 	switch p.tok.kind {
 	case tName:
 	case tString:
@@ -267,11 +303,11 @@ func (p *parser) index(steps *[]Step) *Error {
 	switch p.tok.kind {
 	case tStar:
 	case tInt:
-		n, err := strconv.Atoi(p.tok.text)
+		n, err := strconv.ParseInt(p.text(&p.tok), 10, 32)
 		if err != nil || n < 0 {
 			n = noIndex
 		}
-		s.Index = n
+		s.Index = int32(n)
 	default:
 		return p.unexpected("an index: a whole number or *")
 	}

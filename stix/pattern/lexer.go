@@ -83,14 +83,18 @@ var class = func() (t [256]uint8) {
 	return t
 }()
 
-// token is one token: its text in the source, without the quotes and the letter
-// before them.
+// token is one token, by its place in the source. It has no pointers: the parser
+// writes one for every few bytes.
 type token struct {
+	pos, end int
 	kind     kind
 	escaped  bool // a string with backslashes in it
-	pos, end int
-	text     string
+	// before and after are the quotes around the text, the letter before them included.
+	before, after uint8
 }
+
+// text returns what a token says.
+func (l *lexer) text(t *token) string { return l.src[t.pos+int(t.before) : t.end-int(t.after)] }
 
 // lexer cuts a pattern into tokens, the longest that can be, as the grammar's does.
 type lexer struct {
@@ -174,18 +178,22 @@ func (l *lexer) word(t *token) {
 		for at < len(src) && class[src[at]]&(isLetter|isDigit|isHyphen) != 0 {
 			at++
 		}
-		t.kind, t.end, t.text = tHyphened, at, src[t.pos:at]
+		t.kind, t.end = tHyphened, at
 		return
 	}
-	t.kind, t.end, t.text = tName, at, src[t.pos:at]
-	if len(t.text) == 1 && at < len(src) && src[at] == '\'' {
-		l.typed(t)
+	t.kind, t.end = tName, at
+	c := src[t.pos]
+	if at-t.pos == 1 && at < len(src) && src[at] == '\'' {
+		l.typed(t, c)
 		return
 	}
-	if c := t.text[0]; c <= 'W' && c >= 'A' || c == 't' || c == 'f' {
-		t.kind = keyword(t.text)
+	if mayBeKeyword(c) {
+		t.kind = keyword(src[t.pos:at])
 	}
 }
+
+// mayBeKeyword goes by the first letter.
+func mayBeKeyword(c byte) bool { return c <= 'W' && c >= 'A' || c == 't' || c == 'f' }
 
 // keyword tells reserved words from names. They are in capitals, but for true and
 // false.
@@ -237,13 +245,13 @@ func keyword(text string) kind {
 func (l *lexer) quoted(t *token, from int) {
 	src, at := l.src, from
 	if n := strings.IndexByte(src[from:], '\''); n >= 0 && strings.IndexByte(src[from:from+n], '\\') < 0 {
-		t.kind, t.text, t.end = tString, src[from:from+n], from+n+1
+		t.kind, t.end, t.before, t.after = tString, from+n+1, 1, 1
 		return
 	}
 	for at < len(src) {
 		switch src[at] {
 		case '\'':
-			t.kind, t.text, t.end = tString, src[from:at], at+1
+			t.kind, t.end, t.before, t.after = tString, at+1, 1, 1
 			return
 		case '\\':
 			if at+1 == len(src) || src[at+1] != '\'' && src[at+1] != '\\' {
@@ -265,31 +273,32 @@ func (l *lexer) bad(t *token, end int, why string) {
 }
 
 // typed reads b'…', h'…' and t'…'; t is the letter.
-func (l *lexer) typed(t *token) {
-	letter, from := t.text, t.end+1
-	if letter != "b" && letter != "h" && letter != "t" {
+func (l *lexer) typed(t *token, letter byte) {
+	if letter != 'b' && letter != 'h' && letter != 't' {
 		return // a name, and a string behind it
 	}
+	from := t.end + 1
 	n := strings.IndexByte(l.src[from:], '\'')
 	if n < 0 {
-		l.bad(t, len(l.src), letter+"'… without its closing quote")
+		l.bad(t, len(l.src), string(letter)+"'… without its closing quote")
 		return
 	}
-	t.text, t.end = l.src[from:from+n], from+n+1
+	text := l.src[from : from+n]
+	t.end, t.before, t.after = from+n+1, 2, 1
 	switch letter {
-	case "b":
+	case 'b':
 		t.kind = tBinary
-		if !base64Text(t.text) {
+		if !base64Text(text) {
 			l.bad(t, t.end, "b'…' needs base64 in groups of four characters")
 		}
-	case "h":
+	case 'h':
 		t.kind = tHex
-		if !hexText(t.text) {
+		if !hexText(text) {
 			l.bad(t, t.end, "h'…' needs hexadecimal digits in pairs")
 		}
-	case "t":
+	case 't':
 		t.kind = tTimestamp
-		if !timestampText(t.text) {
+		if !timestampText(text) {
 			l.bad(t, t.end, "t'…' needs a timestamp such as t'2026-01-31T12:00:00Z'")
 		}
 	}
@@ -365,16 +374,16 @@ func (l *lexer) number(t *token) {
 	if at+1 < len(src) && src[at] == '.' && class[src[at+1]]&isDigit != 0 {
 		for at++; at < len(src) && class[src[at]]&isDigit != 0; at++ {
 		}
-		t.kind, t.end, t.text = tFloat, at, src[t.pos:at]
+		t.kind, t.end = tFloat, at
 		return
 	}
 	switch {
 	case at > first && (src[first] != '0' || at == first+1):
-		t.kind, t.end, t.text = tInt, at, src[t.pos:at]
+		t.kind, t.end = tInt, at
 	case at > first:
 		l.bad(t, at, "an integer has no leading zeros")
 	case src[t.pos] == '.':
-		t.kind, t.end, t.text = tDot, t.pos+1, "."
+		t.kind, t.end = tDot, t.pos+1
 	default:
 		l.bad(t, at, "a sign without digits")
 	}
@@ -412,7 +421,6 @@ func (l *lexer) sign(t *token, c byte) {
 		}
 	}
 	t.end = t.pos + n
-	t.text = l.src[t.pos:t.end]
 }
 
 // relation reads = == != <> < <= > >=.

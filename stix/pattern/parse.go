@@ -24,10 +24,10 @@ func ParseVersion(text string, v Version) (*Pattern, error) {
 	if !utf8.ValidString(text) {
 		return nil, fault(text, invalidAt(text), "not valid UTF-8")
 	}
-	p := &parser{lexer: lexer{src: text}, version: v}
-	p.slabs.expect(strings.Count(text, ":"))
-	out := &Pattern{src: text}
-	p.next(&p.tok)
+	p := parsers.Get().(*parser)
+	defer p.release()
+	out := p.begin(text, v)
+	p.advance()
 	root, err := p.observations(FollowedBy)
 	if err == nil && p.tok.kind != tEnd {
 		err = p.unexpected("AND, OR, FOLLOWEDBY, a qualifier or the end of the pattern")
@@ -36,7 +36,7 @@ func ParseVersion(text string, v Version) (*Pattern, error) {
 		return nil, err
 	}
 	out.Root, out.twice = root, p.twice
-	return out, nil
+	return &out.Pattern, nil
 }
 
 func invalidAt(text string) int {
@@ -60,6 +60,7 @@ type parser struct {
 	twice   int
 	open    []Condition   // of junctions being read
 	around  []Observation // of combinations being read
+	recent  recent
 }
 
 func (p *parser) advance() { p.next(&p.tok) }
@@ -176,7 +177,7 @@ func (p *parser) qualified() (Observation, *Error) {
 		default:
 			return o, nil
 		}
-		if simple && seen[q.Kind] && p.twice == 0 {
+		if simple && seen[q.Kind] && p.twice == 0 && p.version == V21 {
 			p.twice = q.Pos
 		}
 		seen[q.Kind] = true
@@ -207,25 +208,27 @@ func (p *parser) test() (Observation, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Test{Condition: c}, nil
+	t := p.newTest()
+	t.Condition = c
+	return t, nil
 }
 
 func (p *parser) within(q *Qualifier) *Error {
 	p.advance()
-	if k := p.tok.kind; k != tInt && k != tFloat || p.tok.text[0] == '-' {
+	if k := p.tok.kind; k != tInt && k != tFloat || p.src[p.tok.pos] == '-' {
 		return p.unexpected("a positive number of seconds")
 	}
-	q.Number = canonicalNumber(p.tok.kind, p.tok.text)
+	q.Number = canonicalNumber(p.tok.kind, p.text(&p.tok))
 	p.advance()
 	return p.expect(tSeconds, "SECONDS")
 }
 
 func (p *parser) repeats(q *Qualifier) *Error {
 	p.advance()
-	if p.tok.kind != tInt || p.tok.text[0] == '-' {
+	if p.tok.kind != tInt || p.src[p.tok.pos] == '-' {
 		return p.unexpected("a positive whole number")
 	}
-	q.Number = canonicalNumber(tInt, p.tok.text)
+	q.Number = canonicalNumber(tInt, p.text(&p.tok))
 	p.advance()
 	return p.expect(tTimes, "TIMES")
 }
@@ -247,7 +250,7 @@ func (p *parser) instant(q *Qualifier, into *string) *Error {
 	case p.tok.kind == tTimestamp:
 	case p.tok.kind == tString && p.version == V20:
 		q.Quoted = true
-		if !timestampText(p.tok.text) {
+		if !timestampText(p.text(&p.tok)) {
 			return fault(p.src, p.tok.pos, "START and STOP need a timestamp such as '2026-01-31T12:00:00Z'")
 		}
 	case p.tok.kind == tString:
@@ -255,7 +258,7 @@ func (p *parser) instant(q *Qualifier, into *string) *Error {
 	default:
 		return p.unexpected("a timestamp (t'…')")
 	}
-	*into = p.tok.text
+	*into = p.text(&p.tok)
 	p.advance()
 	return nil
 }

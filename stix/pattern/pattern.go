@@ -102,13 +102,16 @@ type Junction struct {
 
 // Comparison compares what a path leads to with a constant, or with each of a set.
 type Comparison struct {
-	Path Path
+	// Path is shared by comparisons with one path.
+	Path *Path
 	// Values is the constant; those of the set with In; nothing with Exists.
 	Values []Constant
-	Op     Operator
-	Not    bool
 	// Pos is the byte at which the comparison begins.
-	Pos int
+	Pos int32
+	Op  Operator
+	Not bool
+
+	one [1]Constant // where a single constant is kept
 }
 
 func (*Comparison) condition() {}
@@ -151,7 +154,7 @@ type Step struct {
 	// Key is the property's name; "" where an index stands.
 	Key string
 	// Index is the place in a list, or Any for [*]. It counts where IsIndex.
-	Index   int
+	Index   int32
 	IsIndex bool
 }
 

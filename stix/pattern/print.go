@@ -127,9 +127,9 @@ func appendComparison(b []byte, c *Comparison) []byte {
 }
 
 // String prints the path.
-func (p Path) String() string { return string(appendPath(nil, p)) }
+func (p *Path) String() string { return string(appendPath(nil, p)) }
 
-func appendPath(b []byte, p Path) []byte {
+func appendPath(b []byte, p *Path) []byte {
 	b = append(append(b, p.Type...), ':')
 	for i, s := range p.Steps {
 		switch {

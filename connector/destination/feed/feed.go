@@ -2,7 +2,7 @@
 // in the formats, and with the parameters, of MineMeld's output feeds, so that
 // firewalls and proxies that polled MineMeld need another host name and nothing
 // else. Use it for external dynamic lists and for any client that fetches text,
-// CSV or JSON.
+// CSV, JSON or STIX.
 //
 // Authentication, TLS and the path are internal/web's business.
 package feed
@@ -27,7 +27,7 @@ const defaultCache sdk.Size = 1 << 30
 
 // Config is what a node of class feed takes under config:.
 type Config struct {
-	Values    bool     `yaml:"values" doc:"Show what is known of an indicator (confidence, sources...) in json, csv, mwg, bluecoat and carbonblack. false is MineMeld's store_value: false."`
+	Values    bool     `yaml:"values" doc:"Show what is known of an indicator (confidence, sources...) in json, csv, stix2, mwg, bluecoat and carbonblack. false is MineMeld's store_value: false."`
 	Cache     sdk.Size `yaml:"cache" doc:"Disk space for rendered bodies, one for each combination of parameters asked for."`
 	Icon      string   `yaml:"icon" doc:"File (PNG) of the icon in v=carbonblack."`
 	IconSmall string   `yaml:"icon_small" doc:"File (PNG) of the small icon in v=carbonblack."`
@@ -94,7 +94,7 @@ func (n *node) handler(s source) *handler {
 func init() {
 	sdk.RegisterFeed(sdk.Spec[Config, sdk.Feed]{
 		Name:    "feed",
-		Summary: "Serve indicators over HTTP in MineMeld's formats: EDL text, CSV, JSON and more",
+		Summary: "Serve indicators over HTTP in MineMeld's formats: EDL text, CSV, JSON, STIX and more",
 		Doc:     doc,
 		Default: defaults,
 		New:     build,

@@ -38,6 +38,7 @@ func init() { // not a literal: formats refer to parseQuery and back
 		"panosurl":    {mime: "text/plain; charset=utf-8", write: writePanosURL},
 		"mwg":         {mime: "text/plain; charset=utf-8", payload: mwgPayload, write: writeMWG},
 		"bluecoat":    {mime: "text/plain; charset=utf-8", payload: bluecoatPayload, whole: true, write: writeBluecoat},
+		"stix2":       {mime: "application/stix+json;version=2.1", payload: stixPayload, write: writeSTIX},
 		"carbonblack": {mime: "application/json", whole: true, write: writeCarbonBlack},
 	}
 }

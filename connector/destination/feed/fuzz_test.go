@@ -17,7 +17,7 @@ import (
 // statuses, and what calls itself JSON or CSV is.
 func FuzzQuery(f *testing.F) {
 	for _, q := range []string{"", "v=json&tr=1", "v=json-seq&s=1&n=2&d", "v=csv&f=sources|x&f=indicator&h=1&ubom=1", "v=panosurl&sp&di&nsl",
-		"v=mwg&t=ip", "v=bluecoat&cd=a&ca=tags", "v=carbonblack&rt=%22&rs=5", "sum", "s=99999999999999999999", "v=csv&h=x", "%zz&;"} {
+		"v=mwg&t=ip", "v=bluecoat&cd=a&ca=tags", "v=carbonblack&rt=%22&rs=5", "v=stix2&tlp=2&n=3", "sum", "s=99999999999999999999", "v=csv&h=x", "%zz&;"} {
 		f.Add(q)
 	}
 	tab := newTable(indicator.Unknown, "10.0.0.1-10.0.0.9", "10.0.1.0/24", "2001:db8::/64", "a.example.com", "https://a.example.com:81/*x?y", "d41d8cd98f00b204e9800998ecf8427e")
@@ -34,7 +34,7 @@ func FuzzQuery(f *testing.F) {
 			return
 		}
 		switch v, _ := first(r.URL.Query(), "v"); v {
-		case "json", "carbonblack":
+		case "json", "carbonblack", "stix2":
 			if !json.Valid(w.Body.Bytes()) {
 				t.Fatalf("no JSON: %s", w.Body)
 			}

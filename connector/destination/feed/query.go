@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/remeld/remeld/stix"
 )
 
 // badQuery is a request that cannot be answered, with the status and the words
@@ -38,6 +40,7 @@ type query struct {
 	defaults  []string
 	title     string // carbonblack: rt
 	score     int    // carbonblack: rs
+	tlp       stix.TLPVersion
 }
 
 // field is a column of v=csv.
@@ -117,6 +120,15 @@ func (q *query) formatParameters(v url.Values) error {
 		q.title, q.score = firstOr(v, "rt", reportTitle), 100
 		if n, ok := parseInt(firstOr(v, "rs", "")); ok {
 			q.score = n
+		}
+	case "stix2":
+		q.translate = true // a range has no pattern of one comparison
+		switch firstOr(v, "tlp", "1") {
+		case "1":
+		case "2":
+			q.tlp = stix.TLP2
+		default:
+			return &badQuery{http.StatusBadRequest, "tlp should be 1 or 2"}
 		}
 	}
 	return nil
