@@ -79,7 +79,7 @@ func TestManagement_Indicator(t *testing.T) {
 	if b, _ := w.Bill("soc"); b.ByMethod["Management API"] != 5 {
 		t.Errorf("%+v", b)
 	}
-	if e := w.Journal(Query{Op: "ti-create"}); len(e) != 1 || e[0].Items[0].Value != "https://a.b/" {
+	if e := w.Journal(Query{Op: "sentinel-create"}); len(e) != 1 || e[0].Items[0].Value != "https://a.b/" {
 		t.Errorf("%+v", e)
 	}
 }
@@ -145,7 +145,9 @@ func TestManagement_List(t *testing.T) {
 	}
 	w.uploaded("x", ioc(1, nil))
 	for query, want := range map[string]int{
-		"": 5, "&$filter=source+eq+'x'": 3, "&$top=2": 5, "&$orderby=name+desc&$top=1": 5, "&$filter=displayName+eq+'n1'": 1, "&$filter=threatIntelligenceTags/any(t:t+eq+'one')": 5,
+		"": 5, "&$filter=source+eq+'x'": 3, "&$top=2": 5, "&$orderby=name+desc&$top=1": 5, "&$filter=displayName+eq+'n1'": 1, "&$filter=validUntil+eq+null": 5,
+		"&$filter=validFrom+lt+2026-02-01T00:00:00Z": 5, "&$filter=patternType+ne+'url'": 0, "&$filter=contains(pattern,'a.b')": 5, "&$filter=revoked+eq+true": 0,
+		"&$filter=externalId+eq+'x'": 0, "&$filter=name+eq+'x'": 0, "&$filter=threatIntelligenceTags/any(t:t+eq+'one')": 5,
 	} {
 		if got := len(w.value("GET", socARM+"main/indicators"+armV+query, nil)); got != want {
 			t.Errorf("%s: %d, want %d", query, got, want)

@@ -134,7 +134,7 @@ func TestChecklist50_ManagementDeleteDoesNotReachUploads(t *testing.T) {
 	if r := w.azure("a", "DELETE", socARM+"main/indicators/none"+armV, nil); r.status != 204 {
 		t.Errorf("DELETE of nothing: %d", r.status)
 	}
-	if e := w.Journal(Query{Op: "ti-delete-indicator", Effect: "refused"}); len(e) != 2 || e[0].Items[0].ID != stixID(1) {
+	if e := w.Journal(Query{Op: "sentinel-delete-indicator", Effect: "refused"}); len(e) != 2 || e[0].Items[0].ID != stixID(1) {
 		t.Errorf("%+v", e)
 	}
 	if b, _ := w.Bill("soc"); b.Rows != 1 {
@@ -189,7 +189,7 @@ func TestChecklist51_QueryAndDeleteByItsID(t *testing.T) {
 	if n := len(w.stixObjects()); n != 3 {
 		t.Errorf("%d objects", n)
 	}
-	if e := w.Journal(Query{Op: "ti-delete"}); len(e) != 2 || e[0].Items[0].ID != stixID(1) || e[0].Items[0].Effect != "deleted" {
+	if e := w.Journal(Query{Op: "sentinel-delete"}); len(e) != 2 || e[0].Items[0].ID != stixID(1) || e[0].Items[0].Effect != "deleted" {
 		t.Errorf("%+v", e)
 	}
 	if r := w.azure("a", "DELETE", id+armV, nil); r.status != 400 || !strings.Contains(string(r.body), "2025-07-01-preview") {
@@ -223,6 +223,8 @@ func TestChecklist51_Operators(t *testing.T) {
 		{where("name", "StringContains", "ET"), "23"}, {where("name", "StringNotContains", "et"), "14"}, {where("name", "StringStartsWith", "al"), "1"},
 		{where("name", "StringNotStartsWith", "al"), "234"}, {where("name", "StringEndsWith", "two"), "3"}, {where("name", "StringNotEndsWith", "two"), "124"},
 		{where("description", "StringIsEmpty"), "123"}, {where("description", "IsNull"), "12"}, {where("valid_until", "IsNull"), "1"},
+		{where("revoked", "Equals", "true"), "3"}, {where("revoked", "NotEquals", "true"), "124"}, {where("modified", "Equals", stamp(time.Hour)), "2"},
+		{where("pattern", "Equals", "[ipv4-addr:value = '198.51.100.4']"), "4"}, {where("confidence", "Equals", "many"), ""}, {where("labels", "Equals", "x"), ""},
 		{where("revoked", "IsTrue"), "3"}, {where("revoked", "IsFalse"), "124"},
 		{where("labels", "ArrayContains", "y"), "13"}, {where("labels", "ArrayNotContains", "x"), "234"},
 		{where("lastUpdatedTimeUtc", "OnOrAfterRelative", "PT3H"), "1234"}, {where("lastUpdatedTimeUtc", "AfterRelative", "PT3H"), "4"},
@@ -290,9 +292,10 @@ func TestQuery_Pages(t *testing.T) {
 	if _, err := w.SeedForeignObjects("soc", "them", "other", 250); err != nil {
 		t.Fatal(err)
 	}
-	w.uploaded("src", iocs(1, 5)...)
+	w.uploaded("src", append(iocs(1, 4), ioc(5, props{"confidence": 9, "labels": []string{"x", "y"}}))...)
 	for _, body := range []props{
 		{}, {"maxPageSize": 7}, {"maxPageSize": 100, "minPageSize": 100, "sortBy": props{"field": "name", "direction": "DESC"}},
+		{"maxPageSize": 50, "sortBy": props{"field": "confidence"}}, {"maxPageSize": 50, "sortBy": props{"field": "labels"}}, {"maxPageSize": 50, "sortBy": props{"field": "revoked", "direction": "DESC"}},
 		{"maxPageSize": 3, "sortBy": props{"field": "lastUpdatedTimeUtc"}, "condition": props{"clauses": []props{}, "conditionConnective": nil, "stixObjectType": "indicator"}},
 	} {
 		seen := map[string]bool{}

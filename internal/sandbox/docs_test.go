@@ -30,7 +30,7 @@ func TestDocsNameEverything(t *testing.T) {
 	}
 	for _, v := range verbs {
 		call := v.pattern
-		for from, to := range map[string]string{"tenants/*": "tenants/T", "indicators/*": "indicators/ID", "faults/*": "faults/ID", "feeds/*": "feeds/NAME"} {
+		for from, to := range map[string]string{"tenants/*": "tenants/T", "indicators/*": "indicators/ID", "faults/*": "faults/ID", "feeds/*": "feeds/NAME", "workspaces/*": "workspaces/W", "objects/*": "objects/ID"} {
 			call = strings.ReplaceAll(call, from, to)
 		}
 		if !strings.Contains(doc, "`"+call+"`") {

@@ -14,7 +14,6 @@ import (
 	"github.com/remeld/remeld/internal/sandbox/fault"
 	"github.com/remeld/remeld/internal/sandbox/journal"
 	"github.com/remeld/remeld/internal/sandbox/mde"
-	"github.com/remeld/remeld/internal/sandbox/sentinel"
 	"github.com/remeld/remeld/internal/sandbox/wire"
 )
 
@@ -101,12 +100,7 @@ func (s *Sandbox) route(x *exchange) {
 		return
 	}
 	host := hostName(x.req.Host)
-	if r, ok := sentinel.Match(x.req.Method, x.req.Path); ok && sentinelAt(&r, host) {
-		s.routeSentinel(x, r)
-		return
-	}
-	if slices.Contains(sentinelHosts, host) {
-		x.serve = func([]fault.Refusal) { x.reply = wire.Empty(http.StatusNotFound) }
+	if s.routeSentinel(x, host) {
 		return
 	}
 	if s.routeGraph(x, host) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 
 	"github.com/remeld/remeld/internal/sandbox/entra"
@@ -11,6 +12,7 @@ import (
 	"github.com/remeld/remeld/internal/sandbox/graph"
 	"github.com/remeld/remeld/internal/sandbox/mde"
 	"github.com/remeld/remeld/internal/sandbox/sentinel"
+	"github.com/remeld/remeld/internal/sandbox/wire"
 )
 
 // What users of Sentinel's twin name.
@@ -63,7 +65,7 @@ func defaultLimits() map[string]Limit {
 	return out
 }
 
-// limits are those in force.
+// limits are those in force. Every service is given all of them.
 func (s *Sandbox) limits() map[string]Limit { return s.mde.Limits() }
 
 func (s *Sandbox) startSentinel() error {
@@ -91,7 +93,17 @@ func sentinelAt(r *sentinel.Route, host string) bool {
 	return !slices.Contains(loginHosts, host) && !slices.Contains(defenderHosts, host) && !slices.Contains(graphHosts, host)
 }
 
-func (s *Sandbox) routeSentinel(x *exchange, r sentinel.Route) {
+// routeSentinel takes the calls of Sentinel: every path under its host names,
+// and its own paths by address.
+func (s *Sandbox) routeSentinel(x *exchange, host string) bool {
+	r, ok := sentinel.Match(x.req.Method, x.req.Path)
+	if !ok || !sentinelAt(&r, host) {
+		if !slices.Contains(sentinelHosts, host) {
+			return false
+		}
+		x.serve = func([]fault.Refusal) { x.reply = wire.Empty(http.StatusNotFound) }
+		return true
+	}
 	x.entry.Op = r.Op
 	c := sentinel.Call{Route: r, Req: x.req}
 	c.Who, c.TokenErr = s.bearer(x)
@@ -99,6 +111,7 @@ func (s *Sandbox) routeSentinel(x *exchange, r sentinel.Route) {
 		c.Refuse = refuse
 		x.reply, x.entry.Items = s.sentinel.Serve(c)
 	}
+	return true
 }
 
 // SetWorkspace adds a workspace, or moves the one with its id; objects stay.

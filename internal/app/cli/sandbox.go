@@ -17,10 +17,11 @@ func (c *cli) sandboxCommand() *cobra.Command {
 	var at string
 	cmd := &cobra.Command{
 		Use:   "sandbox",
-		Short: "Run a local twin of Entra ID and Defender to rehearse against",
-		Long: `Runs a strict local twin of Entra ID's token service and of Defender for Endpoint's
-indicators API on the loopback interface, until Ctrl-C. It prints its addresses, the
-demo app's credentials, its switches, and the connection to put into a configuration.
+		Short: "Run a local twin of Entra ID, Defender and Sentinel to rehearse against",
+		Long: `Runs a strict local twin of Entra ID's token service, of Defender for Endpoint's
+indicators API and of Sentinel's threat intelligence on the loopback interface, until
+Ctrl-C. It prints its addresses, the demo app's credentials, the workspaces, its
+switches, and the connection to put into a configuration.
 
 Its clock can be moved, faults injected and every call read back under /_sandbox/
 (see docs/sandbox.md).`,

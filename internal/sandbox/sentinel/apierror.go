@@ -66,13 +66,6 @@ func (e *apiError) upload() wire.Reply {
 	return e.cloudError()
 }
 
-func (e *apiError) reply(r *Route) wire.Reply {
-	if r.management {
-		return e.cloudError()
-	}
-	return e.upload()
-}
-
 func throttled(x *rate.Exceeded, sw *switches.Set) wire.Reply {
 	r := gateway(429, fmt.Sprintf("Rate limit is exceeded. Try again in %d seconds.", x.Seconds()))
 	if sw.SentinelRetryAfter == "header" {

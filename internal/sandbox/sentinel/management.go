@@ -135,7 +135,7 @@ func (c *call) run() (wire.Reply, *apiError) {
 	return wire.JSON(200, c.entity(o)), nil
 }
 
-// deleteObject deletes what ti-query listed, in either store.
+// deleteObject deletes what sentinel-query listed, in either store.
 func (c *call) deleteObject() (wire.Reply, *apiError) {
 	o := c.store.live[c.ID]
 	if o == nil {

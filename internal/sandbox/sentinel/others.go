@@ -65,7 +65,7 @@ func Foreign(n int, now time.Time) []json.RawMessage {
 	at, until := now.UTC().Format("2006-01-02T15:04:05.000Z"), now.UTC().AddDate(1, 0, 0).Format("2006-01-02T15:04:05.000Z")
 	for i := 1; i <= n; i++ {
 		out = append(out, json.RawMessage(fmt.Sprintf(
-			`{"type":"indicator","spec_version":"2.1","id":"indicator--%08x-0000-4000-8000-000000000000","created":%q,"modified":%q,"name":"other %d","pattern":"[domain-name:value = 'row-%06d.other.example']","pattern_type":"stix","valid_from":%q,"valid_until":%q}`,
+			`{"type":"indicator","spec_version":"2.1","id":"indicator--%08x-0000-4000-8000-00000000f0e1","created":%q,"modified":%q,"name":"other %d","pattern":"[domain-name:value = 'row-%06d.other.example']","pattern_type":"stix","valid_from":%q,"valid_until":%q}`,
 			i, at, at, i, i, at, until)))
 	}
 	return out

@@ -10,18 +10,18 @@ import (
 const (
 	OpUpload           = "upload"            // STIX objects
 	OpUploadIndicators = "upload-indicators" // both legacy endpoints
-	OpQuery            = "ti-query"
-	OpCount            = "ti-count"
-	OpDelete           = "ti-delete" // by the resource id that ti-query returns
-	OpCreate           = "ti-create"
-	OpList             = "ti-list"
-	OpGet              = "ti-get"
-	OpUpdate           = "ti-update"
-	OpDeleteIndicator  = "ti-delete-indicator" // by name in the management store
-	OpAppendTags       = "ti-append-tags"
-	OpReplaceTags      = "ti-replace-tags"
-	OpQueryIndicators  = "ti-query-indicators"
-	OpMetrics          = "ti-metrics"
+	OpQuery            = "sentinel-query"
+	OpCount            = "sentinel-count"
+	OpDelete           = "sentinel-delete" // by the resource id that sentinel-query returns
+	OpCreate           = "sentinel-create"
+	OpList             = "sentinel-list"
+	OpGet              = "sentinel-get"
+	OpUpdate           = "sentinel-update"
+	OpDeleteIndicator  = "sentinel-delete-indicator" // by name in the management store
+	OpAppendTags       = "sentinel-append-tags"
+	OpReplaceTags      = "sentinel-replace-tags"
+	OpQueryIndicators  = "sentinel-query-indicators"
+	OpMetrics          = "sentinel-metrics"
 	// OpOther is a path or a method that the services do not have.
 	OpOther = "other"
 )
@@ -35,7 +35,7 @@ type Route struct {
 	Workspace string
 	// Subscription, Group and Name are the workspace in a management path.
 	Subscription, Group, Name string
-	// ID is an indicator's name, or an object's name as ti-query returns it.
+	// ID is an indicator's name, or an object's name as sentinel-query returns it.
 	ID string
 
 	management bool

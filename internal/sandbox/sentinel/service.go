@@ -102,13 +102,6 @@ func (s *Service) SetLimits(l map[string]rate.Limit) {
 	maps.Copy(s.limits, l)
 }
 
-// Limits returns the limits in force by operation.
-func (s *Service) Limits() map[string]rate.Limit {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return maps.Clone(s.limits)
-}
-
 // Reset forgets all objects, table rows and rate windows; workspaces stay.
 func (s *Service) Reset() {
 	s.mu.Lock()

@@ -94,7 +94,7 @@ func (w *Workspace) check() error {
 // covers reports whether an assignment at the scope reaches the workspace: the
 // workspace's id, its path, or the path of its group or subscription.
 func (w *Workspace) covers(scope string) bool {
-	path := strings.ToLower(w.Path()) + "/"
-	scope = strings.ToLower(strings.TrimSuffix(scope, "/"))
-	return scope == strings.ToLower(w.ID) || strings.HasPrefix(scope, "/subscriptions/") && strings.HasPrefix(path, scope+"/")
+	scope = strings.TrimSuffix(scope, "/")
+	group := "/subscriptions/" + w.Subscription + "/resourceGroups/" + w.Group
+	return slices.ContainsFunc([]string{w.ID, w.Path(), group, "/subscriptions/" + w.Subscription}, func(s string) bool { return strings.EqualFold(s, scope) })
 }
