@@ -170,7 +170,11 @@ func TestGraphChecklist3_Ownership(t *testing.T) {
 func TestGraphChecklist3_Queries(t *testing.T) {
 	w := newGraphTwin(t)
 	for i, name := range []string{"c", "a", "b", "a''b"} {
-		w.create(sentinelTi(strings.ReplaceAll(name, "''", "'")+".example", props{"severity": i, "confidence": 10 * i, "tags": []string{"t" + fmt.Sprint(i)},
+		port := any(80 + i)
+		if i == 2 {
+			port = nil
+		}
+		w.create(sentinelTi(strings.ReplaceAll(name, "''", "'")+".example", props{"networkPort": port, "severity": i, "confidence": 10 * i, "tags": []string{"t" + fmt.Sprint(i)},
 			"expirationDateTime": fmt.Sprintf("2026-12-%02dT00:00:00Z", 10+i), "passiveOnly": i == 1}))
 	}
 	for query, want := range map[string]string{
@@ -180,6 +184,7 @@ func TestGraphChecklist3_Queries(t *testing.T) {
 		"?$filter=confidence+in+(0,20)": "c b", "?$filter=tags/any(x:x+eq+'t2')": "b", "?$filter=passiveOnly": "a", "?$filter=tlpLevel+eq+'amber'+and+url+eq+null": "c a b a'b",
 		"?$filter=startswith(domainName,'a')": "a a'b", "?$filter=targetProduct+ne+'Azure+Sentinel'": "", "?$filter=not(networkIPv4+eq+'192.0.2.1')": "c a b a'b",
 		"?$orderby=domainName": "a'b a b c", "?$orderby=severity+desc": "a'b b a c", "?$orderby=passiveOnly+desc,domainName+desc": "a c b a'b", "?$orderby=url,expirationDateTime+desc": "a'b b a c",
+		"?$orderby=networkPort": "b c a a'b", "?$orderby=networkPort+desc": "a'b a c b",
 		"?$skip=2": "b a'b", "?$skip=9": "", "?$top=0": "", "?other=1": "c a b a'b",
 	} {
 		var got []string
@@ -239,7 +244,7 @@ func TestGraphChecklist3_NextLink(t *testing.T) {
 		}
 		return got
 	}
-	for query, pages := range map[string]int{"": 3, "?$top=100": 3, "?$top=250": 1, "?$top=60&$orderby=domainName%20desc": 5, "?$skip=50&$top=100": 2} {
+	for query, pages := range map[string]int{"": 3, "?$top=100": 3, "?$top=250": 1, "?$top=60&$orderby=domainName%20desc": 5, "?$skip=50&$top=100": 2, "?$skip=50&$top=70&$orderby=domainName": 3} {
 		n := 0
 		got := walk(query, func(int) { n++ })
 		slices.Sort(got)

@@ -49,14 +49,14 @@ func (c *call) failed(id string, v values, e *apiError) *row {
 }
 
 func (r *row) item() json.RawMessage {
-	return r.encode(map[string]any{"@odata.type": "#microsoft.graph.tiIndicator"}, nil)
+	return r.encode(map[string]string{"@odata.type": "#microsoft.graph.tiIndicator"}, nil)
 }
 
-// verdicts is the answer of a bulk action: 206 where an item failed. The order of
-// the items is not promised.
+// verdicts is the answer of a bulk action: 206 where an item failed, though 200
+// was seen too. The order of the items is not promised.
 func (c *call) verdicts(context string, items []json.RawMessage, failed bool) wire.Reply {
 	status := 200
-	if failed {
+	if failed && c.sw.GraphPartialStatus == "206" {
 		status = 206
 	}
 	if c.sw.GraphBulkOrder == "reversed" {

@@ -47,7 +47,7 @@ func collection[T any](c *call) ([]T, *apiError) {
 // decode reads one indicator. Wrong types and unknown names are errors of the
 // whole body, as a deserialiser reports them. The lenient reading takes what the
 // service was seen to take: enumerations by number, numbers and booleans as
-// text, other spellings of times.
+// text, a number as text (OpenCTI sends a score so), other spellings of times.
 func decode(raw []byte, lenient bool) (values, *apiError) {
 	m, e := object(raw)
 	if e != nil {
@@ -102,6 +102,9 @@ func (p property) convert(v any, lenient bool) (any, bool) {
 		return textList(v)
 	case member:
 		return p.member(v, s, lenient)
+	}
+	if n, ok := v.(json.Number); ok && lenient {
+		return n.String(), true
 	}
 	return s, isText
 }

@@ -3,7 +3,6 @@ package graph
 import (
 	"cmp"
 	"encoding/base64"
-	"encoding/json"
 	"net/url"
 	"slices"
 	"strconv"
@@ -144,19 +143,22 @@ func (c *call) list() (wire.Reply, *apiError) {
 		rest = slices.DeleteFunc(slices.Clone(rest), func(r *row) bool { return r.num <= o.after })
 	}
 	page := rest[:min(o.top, len(rest))]
-	out := map[string]any{"@odata.context": c.context("security/tiIndicators" + o.selection())}
-	value := make([]json.RawMessage, 0, len(page))
-	for _, r := range page {
-		value = append(value, r.encode(nil, o.fields))
-	}
-	out["value"] = value
+	body := appendValue([]byte(`{"@odata.context":`), c.context("security/tiIndicators"+o.selection()))
 	if o.count {
-		out["@odata.count"] = len(all)
+		body = strconv.AppendInt(append(body, `,"@odata.count":`...), int64(len(all)), 10)
 	}
 	if len(rest) > len(page) && len(page) > 0 {
-		out["@odata.nextLink"] = c.next(o, page[len(page)-1], len(all)-len(rest)+len(page))
+		link := c.next(o, page[len(page)-1], len(all)-len(rest)+len(page))
+		body = appendValue(append(body, `,"@odata.nextLink":`...), link)
 	}
-	return wire.JSON(200, out), nil
+	body = append(body, `,"value":[`...)
+	for i, r := range page {
+		if i > 0 {
+			body = append(body, ',')
+		}
+		body = append(body, r.encode(nil, o.fields)...)
+	}
+	return wire.Reply{Status: 200, Body: append(body, "]}"...)}, nil
 }
 
 // selection is the part of the context that names the chosen properties.

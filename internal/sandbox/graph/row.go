@@ -1,10 +1,10 @@
 package graph
 
 import (
-	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/remeld/remeld/internal/sandbox/journal"
@@ -61,15 +61,15 @@ func (r *row) value(p property) any {
 
 // encode writes the properties that want names, all if it is nil, after those
 // of head.
-func (r *row) encode(head map[string]any, want []string) []byte {
-	b := bytes.NewBufferString("{")
+func (r *row) encode(head map[string]string, want []string) []byte {
+	b := make([]byte, 1, 2048)
+	b[0] = '{'
 	field := func(name string, v any) {
-		if b.Len() > 1 {
-			b.WriteByte(',')
+		if len(b) > 1 {
+			b = append(b, ',')
 		}
-		b.Write(encodeValue(name))
-		b.WriteByte(':')
-		b.Write(encodeValue(v))
+		b = append(appendValue(b, name), ':')
+		b = appendValue(b, v)
 	}
 	for _, name := range slices.Sorted(maps.Keys(head)) {
 		field(name, head[name])
@@ -79,34 +79,55 @@ func (r *row) encode(head map[string]any, want []string) []byte {
 		field("id", r.id)
 	}
 	for _, p := range properties {
-		if !wanted(p.name) {
-			continue
+		switch {
+		case !wanted(p.name):
+		case p.name == "ingestedDateTime":
+			field(p.name, r.ingested.UTC().Format("2006-01-02T15:04:05.0000000Z"))
+		default:
+			field(p.name, r.value(p))
 		}
-		v := r.value(p)
-		if p.name == "ingestedDateTime" {
-			v = r.ingested.UTC().Format("2006-01-02T15:04:05.0000000Z")
-		}
-		field(p.name, v)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.values)) {
 		if _, declared := byName[name]; !declared && wanted(name) {
 			field(name, r.values[name])
 		}
 	}
-	b.WriteByte('}')
-	return b.Bytes()
+	return append(b, '}')
 }
 
-func encodeValue(v any) []byte {
-	if t, ok := v.(time.Time); ok {
-		v = t.UTC().Format("2006-01-02T15:04:05.9999999Z")
+// appendValue appends the JSON of a value; the common ones without reflection,
+// since a page has tens of thousands of them.
+func appendValue(b []byte, v any) []byte {
+	switch x := v.(type) {
+	case nil:
+		return append(b, "null"...)
+	case bool:
+		return strconv.AppendBool(b, x)
+	case int64:
+		return strconv.AppendInt(b, x, 10)
+	case string:
+		if plain(x) {
+			return append(append(append(b, '"'), x...), '"')
+		}
+	case time.Time:
+		return x.UTC().AppendFormat(b, `"2006-01-02T15:04:05.9999999Z"`)
 	}
 	out, err := json.Marshal(v)
 	if err != nil {
 		// Only what JSON decoding gave, and our own types, are stored.
 		panic("sandbox: encode indicator: " + err.Error())
 	}
-	return out
+	return append(b, out...)
+}
+
+// plain reports whether a text is its own JSON.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			return false
+		}
+	}
+	return true
 }
 
 // observable is the property that the indicator is about, "" if there is none.

@@ -143,4 +143,4 @@ func (c *call) checkUpdate(old *row, change values) *apiError {
 	return c.checkWords(change)
 }
 
-func same(a, b any) bool { return string(encodeValue(a)) == string(encodeValue(b)) }
+func same(a, b any) bool { return string(appendValue(nil, a)) == string(appendValue(nil, b)) }

@@ -221,6 +221,6 @@ func (c *call) remove(r *row) {
 
 // entity renders one row with its context first.
 func (c *call) entity(status int, r *row) wire.Reply {
-	head := map[string]any{"@odata.context": c.context("security/tiIndicators/$entity")}
+	head := map[string]string{"@odata.context": c.context("security/tiIndicators/$entity")}
 	return wire.Reply{Status: status, Body: r.encode(head, nil)}
 }

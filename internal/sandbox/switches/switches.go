@@ -80,6 +80,8 @@ type Set struct {
 	GraphPageSize int
 	// GraphBulkOrder of the items in a bulk answer: "request" or "reversed".
 	GraphBulkOrder string
+	// GraphPartialStatus is the status of a bulk answer with refused items: "206" or "200".
+	GraphPartialStatus string
 	// GraphPastExpiry: "accept" takes a tiIndicator that has expired, and hides it, "reject" refuses it.
 	GraphPastExpiry string
 	// GraphSameExternalID: a second tiIndicator for Sentinel with an externalId makes another row ("create") or replaces the first ("update").
@@ -139,6 +141,7 @@ func (s *Set) fields() []field {
 		{name: "graph_batch_limit", number: &s.GraphBatchLimit, initial: "100", help: "items of a Graph bulk call above which it is an UnknownError"},
 		{name: "graph_page_size", number: &s.GraphPageSize, initial: "100", help: "tiIndicators of a page without $top"},
 		enum("graph_bulk_order", &s.GraphBulkOrder, "order of the items in a Graph bulk answer", "request", "reversed"),
+		enum("graph_partial_status", &s.GraphPartialStatus, "status of a Graph bulk answer with refused items", "206", "200"),
 		enum("graph_past_expiry", &s.GraphPastExpiry, "a tiIndicator that has expired is taken and hidden or refused", "accept", "reject"),
 		enum("graph_same_external_id", &s.GraphSameExternalID, "a second externalId for Sentinel makes another row or replaces", "create", "update"),
 		enum("graph_empty_list", &s.GraphEmptyList, "status of a tiIndicator list without rows", "200", "404"),
