@@ -61,6 +61,10 @@ type App struct {
 	web        *web.Server
 	running    atomic.Bool // Run works
 
+	// endsRead and endsAt are the last look at when logins end; of the watch alone.
+	endsRead *config.Config
+	endsAt   time.Time
+
 	commits sync.Mutex // one commit at a time
 	handing sync.Mutex // delivery is handed one state after the other
 
