@@ -24,7 +24,8 @@ var categories = map[string]string{
 	"reconnaissance": "Reconnaissance", "weaponization": "Weaponization", "delivery": "Delivery", "exploitation": "Exploit",
 	"installation": "Installation", "command-and-control": "CommandAndControl", "actions-on-objectives": "Exfiltration",
 	"initial-access": "InitialAccess", "execution": "Execution", "persistence": "Persistence", "privilege-escalation": "PrivilegeEscalation",
-	"defense-evasion": "DefenseEvasion", "credential-access": "CredentialAccess", "discovery": "Discovery", "lateral-movement": "LateralMovement",
+	"defense-evasion":   "DefenseEvasion", //nolint:misspell // ATT&CK's spelling and the API's
+	"credential-access": "CredentialAccess", "discovery": "Discovery", "lateral-movement": "LateralMovement",
 	"collection": "Collection", "exfiltration": "Exfiltration",
 }
 
