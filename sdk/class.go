@@ -57,6 +57,10 @@ type ConnectionType struct {
 	// that cannot be known. An error says that the credential cannot be used. Paths
 	// are relative to baseDir. nil = never known.
 	Ends func(cfg any, baseDir string) (time.Time, error)
+	// Files are what beside the configuration makes up a login, such as a certificate:
+	// when one is replaced, the login is another. Not for files that are rotated all the
+	// time and read again by themselves. nil = none.
+	Files func(cfg any, baseDir string) []string
 	// Check examines a login, as Checker does a node; nil = nothing to look at.
 	Check func(ctx context.Context, cfg any, env Env, report func(Check))
 }

@@ -74,6 +74,15 @@ func connectionType(name string) (sdk.ConnectionType, bool) {
 	return sdk.ConnectionType{}, false
 }
 
+// loginFiles are the files that make up a login.
+func loginFiles(c *config.Connection, baseDir string) []string {
+	t, _ := connectionType(c.Type)
+	if t.Files == nil {
+		return nil
+	}
+	return t.Files(c.Config, baseDir)
+}
+
 // loginFindings are what validate has to say of logins: a credential that cannot be
 // used is an error, one that is near its end a warning.
 func (b *builder) loginFindings() diag.List {

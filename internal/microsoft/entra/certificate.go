@@ -91,3 +91,15 @@ func ends(cfg any, baseDir string) (time.Time, error) {
 	}
 	return pair.certs[0].NotAfter, nil
 }
+
+// files are what makes up the login beside the configuration (sdk.ConnectionType.Files).
+func files(cfg any, baseDir string) []string {
+	c := cfg.(*Connection).Rooted(baseDir)
+	var out []string
+	for _, path := range []string{c.Certificate, c.CA} {
+		if path != "" {
+			out = append(out, path)
+		}
+	}
+	return out
+}

@@ -114,3 +114,28 @@ func TestValidateConnection(t *testing.T) {
 		}
 	}
 }
+
+// TestMisplacedTenant: the token service says in which cloud a tenant lives.
+func TestMisplacedTenant(t *testing.T) {
+	for _, test := range []struct{ cloud, instance, sub, want string }{
+		{"public", "microsoftonline.com", "", ""},
+		{"", "microsoftonline.com", "", ""},
+		{"gcc", "microsoftonline.com", "", ""},
+		{"public", "microsoftonline.com", "GCC", "gcc"},
+		{"public", "microsoftonline.us", "DODCON", "gcc_high"},
+		{"gcc_high", "microsoftonline.us", "DODCON", ""},
+		{"gcc_high", "microsoftonline.us", "DOD", "dod"},
+		{"dod", "microsoftonline.us", "", ""},
+		{"gcc_high", "microsoftonline.com", "", "public"},
+		{"public", "partner.microsoftonline.cn", "", "china"},
+		{"public", "", "", ""},
+	} {
+		c := &Connection{Cloud: test.cloud}
+		if got := c.misplaced(tenant{Instance: test.instance, SubScope: test.sub}); got != test.want {
+			t.Errorf("%+v: %q", test, got)
+		}
+	}
+	if got := (&Connection{Cloud: "dod", Authority: "https://sandbox.example"}).misplaced(tenant{Instance: "microsoftonline.com"}); got != "" {
+		t.Errorf("a given token service is taken at its word: %q", got)
+	}
+}

@@ -114,6 +114,7 @@ func init() {
 		NewConfig: func() any { return defaults() },
 		Offers:    func(cfg any, service string) *sdk.FieldError { return cfg.(*Connection).Offers(service) },
 		Ends:      ends,
+		Files:     files,
 		Check:     check,
 	})
 }
