@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -188,12 +189,19 @@ func (b *builder) login(n *config.Node) string {
 	return s
 }
 
-// content changes with the content of a login.
+// content changes with the content of a login, files that it names included.
 func (b *builder) content(connection string) string {
-	if c := b.cfg.Connections[connection]; c != nil {
-		return c.Fingerprint
+	c := b.cfg.Connections[connection]
+	if c == nil {
+		return ""
 	}
-	return ""
+	sum := sha256.New()
+	for _, path := range loginFiles(c, b.cfg.BaseDir) {
+		data, err := readFile("", path)
+		fmt.Fprintf(sum, "%d %v;", len(data), err != nil)
+		sum.Write(data)
+	}
+	return fmt.Sprintf("%s %x", c.Fingerprint, sum.Sum(nil)[:8])
 }
 
 // destinations are the targets as delivery takes them.

@@ -109,6 +109,7 @@ func (b *builder) check() diag.List {
 	if _, err := readWarninglists(b.cfg); err != nil {
 		fail(config.Pos{}, err)
 	}
+	found = append(found, b.loginFindings()...)
 	for _, name := range b.cfg.Order {
 		n := b.cfg.Nodes[name]
 		spec, err := b.spec(n)

@@ -36,6 +36,7 @@ func (a *App) Methods() control.Methods {
 	control.Add(m, "mark", a.Mark)
 	control.Add(m, "why", a.Why)
 	control.Add(m, "query", a.Query)
+	control.Add(m, "doctor", a.Doctor)
 	a.jobMethods(m)
 	return m
 }

@@ -150,6 +150,19 @@ func (b *nodeBuilder) login(n *Node, name string, at Pos) {
 		b.report.fail(at, "remove it", "class %s takes no connection", n.Class)
 	case c != nil && !slices.Contains(types, c.Type):
 		b.report.fail(at, "it takes "+strings.Join(types, " or "), "class %s cannot use %q, a connection of type %s", n.Class, name, c.Type)
+	case c != nil:
+		b.offered(n, c, at)
+	}
+}
+
+// offered reports a login that cannot reach what the class calls.
+func (b *nodeBuilder) offered(n *Node, c *Connection, at Pos) {
+	offers := b.types[c.Type].Offers
+	if offers == nil || n.ClassInfo.Service == "" {
+		return
+	}
+	if lacks := offers(c.Config, n.ClassInfo.Service); lacks != nil {
+		b.report.fail(at, lacks.Help, "class %s cannot use %q: %s", n.Class, c.Name, lacks.Msg)
 	}
 }
 
