@@ -44,6 +44,10 @@ var verbs = []struct {
 	{"POST tenants/*/indicators", `seed {"by":{"app":"…"},"indicators":[…]} or {"generate":14900}`, postSeed},
 	{"PATCH tenants/*/indicators/*", `edit in the portal, {"action":"Audit"}`, patchRow},
 	{"DELETE tenants/*/indicators/*", "delete in the portal", func(s *Sandbox, _ *http.Request, a []string) (any, error) { return nil, s.DeleteRow(a[0], a[1]) }},
+	{"GET threatconnect/indicators/*", "an indicator of ThreatConnect by id", getThreatConnect},
+	{"POST threatconnect/indicators", `seed {"indicators":[{"type":"Host","summary":"bad.example"}]}`, postThreatConnect},
+	{"PATCH threatconnect/indicators/*", `edit as an analyst, {"tags":["x"]}, {"inactive":true}`, patchThreatConnect},
+	{"DELETE threatconnect/indicators/*", "delete as an analyst", deleteThreatConnect},
 	{"GET feeds", "names of the feeds", func(s *Sandbox, _ *http.Request, _ []string) (any, error) { return s.feeds.Names(), nil }},
 	{"PUT feeds/*", "set a feed and start its script", putFeed},
 	{"DELETE feeds/*", "take a feed away", deleteFeed},
@@ -135,7 +139,7 @@ func answer(w http.ResponseWriter, out any, err error) {
 // index is the page for people.
 func (s *Sandbox) index(w http.ResponseWriter) {
 	var b strings.Builder
-	b.WriteString("Remeld sandbox: a local twin of Entra ID and of the Defender indicator API\n\n")
+	b.WriteString("Remeld sandbox: a local twin of Entra ID, of the Defender indicator API and of ThreatConnect\n\n")
 	for _, l := range s.Lines() {
 		b.WriteString(l + "\n")
 	}

@@ -1,6 +1,6 @@
 // Package sandbox is a strict local twin of what Remeld talks to: Entra ID's
-// token service, the indicator API of Microsoft Defender for Endpoint, and a
-// server of scripted feeds. Use it to rehearse a configuration without a
+// token service, the indicator API of Microsoft Defender for Endpoint,
+// ThreatConnect's REST API, and a server of scripted feeds. Use it to rehearse a configuration without a
 // tenant (`remeld sandbox`), and as the counterpart in tests: its clock can be
 // moved, faults can be injected, and every call it got is in a journal.
 //
@@ -25,6 +25,7 @@ import (
 	"github.com/remeld/remeld/internal/sandbox/journal"
 	"github.com/remeld/remeld/internal/sandbox/mde"
 	"github.com/remeld/remeld/internal/sandbox/switches"
+	"github.com/remeld/remeld/internal/sandbox/threatconnect"
 	"github.com/remeld/remeld/internal/sandbox/vclock"
 	"github.com/remeld/remeld/internal/sandbox/wire"
 )
@@ -74,6 +75,7 @@ type Sandbox struct {
 	ca     *authority
 	entra  *entra.Service
 	mde    *mde.Service
+	tc     *threatconnect.Service
 	feeds  *feedsrc.Server
 	faults fault.Set
 	log    *journal.Journal
@@ -97,6 +99,9 @@ func Start(ctx context.Context, opts Options) (*Sandbox, error) {
 	s := &Sandbox{opts: opts, switches: opts.Switches, log: journal.New(opts.JournalEntries, opts.JournalItems)}
 	s.clock = vclock.New(opts.Start, opts.rate(), opts.Wall)
 	if err := s.services(); err != nil {
+		return nil, err
+	}
+	if err := s.startThreatConnect(); err != nil {
 		return nil, err
 	}
 	s.feeds = feedsrc.New()

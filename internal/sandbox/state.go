@@ -113,6 +113,7 @@ func (s *Sandbox) tenantID(name string) (string, error) {
 // switches, limits and app registrations stay.
 func (s *Sandbox) Reset() {
 	s.mde.Reset()
+	s.tc.Reset()
 	s.faults.Clear()
 	s.feeds.Reset()
 	s.log.Reset()
@@ -144,6 +145,7 @@ func (s *Sandbox) Lines() []string {
 			}
 		}
 	}
+	out = append(out, s.threatConnectLines()...)
 	limits, err := json.Marshal(s.mde.Limits())
 	if err == nil {
 		out = append(out, "", "limits      "+string(limits))
