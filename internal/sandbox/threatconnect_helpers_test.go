@@ -23,8 +23,6 @@ func newInstance(t *testing.T, edit ...func(*Options)) *instance {
 	return &instance{newTwin(t, append([]func(*Options){func(o *Options) { o.ThreatConnect.Size = -1 }}, edit...)...)}
 }
 
-func size(n int) func(*Options) { return func(o *Options) { o.ThreatConnect.Size = n } }
-
 // signature is written anew here: the twin's own would prove nothing.
 func signature(key, target, method string, unix int64) string {
 	mac := hmac.New(sha256.New, []byte(key))

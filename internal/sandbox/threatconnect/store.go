@@ -120,7 +120,7 @@ func (s *Service) Seed(now time.Time, rows []Indicator) ([]int64, error) {
 	now = now.Truncate(time.Second)
 	ids := make([]int64, 0, len(rows))
 	for i := range rows {
-		row := rows[i]
+		row := rows[i].clone()
 		if row.Owner == "" {
 			row.Owner = s.home().Name
 		}
@@ -171,7 +171,7 @@ func (s *Service) Row(now time.Time, id int64) (Indicator, error) {
 	if row == nil {
 		return Indicator{}, fmt.Errorf("there is no indicator %d", id)
 	}
-	return *row, nil
+	return row.clone(), nil
 }
 
 // Edit changes a row as an analyst does: lastModified moves with rating, confidence,
@@ -183,8 +183,7 @@ func (s *Service) Edit(now time.Time, id int64, edit func(*Indicator) error) err
 	if old == nil {
 		return fmt.Errorf("there is no indicator %d", id)
 	}
-	row := *old
-	row.Tags, row.Labels, row.Attributes = slices.Clone(old.Tags), slices.Clone(old.Labels), slices.Clone(old.Attributes)
+	row := old.clone()
 	if err := edit(&row); err != nil {
 		return err
 	}
@@ -197,6 +196,22 @@ func (s *Service) Edit(now time.Time, id int64, edit func(*Indicator) error) err
 	}
 	s.put(&row, now)
 	return nil
+}
+
+// clone shares nothing with the row: readers go on with the old one.
+func (i *Indicator) clone() Indicator {
+	c := *i
+	c.Tags, c.Labels, c.Attributes = slices.Clone(i.Tags), slices.Clone(i.Labels), slices.Clone(i.Attributes)
+	c.Rating, c.Confidence, c.Score = copied(i.Rating), copied(i.Confidence), copied(i.Score)
+	return c
+}
+
+func copied[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
 }
 
 // moved tells whether a change moves lastModified (reference, section 2.7).
