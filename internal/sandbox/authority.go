@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/remeld/remeld/internal/sandbox/threatconnect"
 )
 
 // authority is the sandbox's CA and its one leaf. The CA's key is forgotten
@@ -60,7 +62,7 @@ func (a *authority) makeLeaf(caKey *ecdsa.PrivateKey) error {
 		NotBefore: a.cert.NotBefore, NotAfter: a.cert.NotAfter,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
-		DNSNames:    slices.Concat([]string{"localhost"}, loginHosts, defenderHosts, sentinelHosts, graphHosts),
+		DNSNames:    slices.Concat([]string{"localhost"}, loginHosts, defenderHosts, sentinelHosts, graphHosts, threatconnect.Hosts),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, leaf, a.cert, &key.PublicKey, caKey)
 	if err != nil {

@@ -58,6 +58,10 @@ var verbs = []struct {
 	{"POST tenants/*/ti-indicators", `seed {"app":"…","indicators":[{…}]} or {"generate":500}`, postSeedTi},
 	{"PATCH tenants/*/ti-indicators/*", `edit from outside, {"severity":5}`, patchTi},
 	{"DELETE tenants/*/ti-indicators/*", "delete from outside", func(s *Sandbox, _ *http.Request, a []string) (any, error) { return nil, s.DeleteTi(a[0], a[1]) }},
+	{"GET threatconnect/indicators/*", "an indicator of ThreatConnect by id", getThreatConnect},
+	{"POST threatconnect/indicators", `seed {"indicators":[{"type":"Host","summary":"bad.example"}]}`, postThreatConnect},
+	{"PATCH threatconnect/indicators/*", `edit as an analyst, {"tags":["x"]}, {"inactive":true}`, patchThreatConnect},
+	{"DELETE threatconnect/indicators/*", "delete as an analyst", deleteThreatConnect},
 	{"GET feeds", "names of the feeds", func(s *Sandbox, _ *http.Request, _ []string) (any, error) { return s.feeds.Names(), nil }},
 	{"PUT feeds/*", "set a feed and start its script", putFeed},
 	{"DELETE feeds/*", "take a feed away", deleteFeed},
@@ -149,7 +153,7 @@ func answer(w http.ResponseWriter, out any, err error) {
 // index is the page for people.
 func (s *Sandbox) index(w http.ResponseWriter) {
 	var b strings.Builder
-	b.WriteString("Remeld sandbox: a local twin of Entra ID, of the Defender indicator API, of Sentinel's threat intelligence and of tiIndicators at Graph\n\n")
+	b.WriteString("Remeld sandbox: a local twin of Entra ID, of the Defender indicator API, of Sentinel's threat intelligence, of tiIndicators at Graph and of ThreatConnect\n\n")
 	for _, l := range s.Lines() {
 		b.WriteString(l + "\n")
 	}

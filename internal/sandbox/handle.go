@@ -49,7 +49,7 @@ func (s *Sandbox) handle(w http.ResponseWriter, r *http.Request) {
 
 // request takes the parts of r but its body.
 func request(r *http.Request) *wire.Request {
-	req := &wire.Request{Method: r.Method, Scheme: "http", Host: r.Host, Path: r.URL.Path, Header: r.Header}
+	req := &wire.Request{Method: r.Method, Scheme: "http", Host: r.Host, Path: r.URL.Path, Target: r.RequestURI, Header: r.Header}
 	if r.TLS != nil {
 		req.Scheme = "https"
 	}
@@ -101,6 +101,9 @@ func (s *Sandbox) route(x *exchange) {
 	}
 	host := hostName(x.req.Host)
 	if s.routeSentinel(x, host) {
+		return
+	}
+	if s.routeThreatConnect(x, host) {
 		return
 	}
 	if s.routeGraph(x, host) {

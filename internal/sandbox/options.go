@@ -49,6 +49,9 @@ type Options struct {
 	// TokenLifetime; default 3599 s.
 	TokenLifetime time.Duration
 
+	// ThreatConnect is the instance of ThreatConnect; its Start is the sandbox's own.
+	ThreatConnect ThreatConnect
+
 	Switches Switches
 	// Limits replace the documented limits of the operations given.
 	Limits map[string]Limit

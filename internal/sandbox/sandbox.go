@@ -1,7 +1,7 @@
 // Package sandbox is a strict local twin of what Remeld talks to: Entra ID's
 // token service, the indicator API of Microsoft Defender for Endpoint, the
-// threat intelligence of Microsoft Sentinel, the tiIndicators of Microsoft Graph, and
-// a server of scripted feeds. Use it to rehearse a configuration without a
+// threat intelligence of Microsoft Sentinel, the tiIndicators of Microsoft Graph,
+// ThreatConnect, and a server of scripted feeds. Use it to rehearse a configuration without a
 // tenant (`remeld sandbox`), and as the counterpart in tests: its clock can be
 // moved, faults can be injected, and every call it got is in a journal.
 //
@@ -29,6 +29,7 @@ import (
 	"github.com/remeld/remeld/internal/sandbox/mde"
 	"github.com/remeld/remeld/internal/sandbox/sentinel"
 	"github.com/remeld/remeld/internal/sandbox/switches"
+	"github.com/remeld/remeld/internal/sandbox/threatconnect"
 	"github.com/remeld/remeld/internal/sandbox/vclock"
 	"github.com/remeld/remeld/internal/sandbox/wire"
 )
@@ -82,6 +83,7 @@ type Sandbox struct {
 	mde      *mde.Service
 	sentinel *sentinel.Service
 	graph    *graph.Service
+	tc       *threatconnect.Service
 	feeds    *feedsrc.Server
 	faults   fault.Set
 	log      *journal.Journal
@@ -105,6 +107,9 @@ func Start(ctx context.Context, opts Options) (*Sandbox, error) {
 	s := &Sandbox{opts: opts, switches: opts.Switches, log: journal.New(opts.JournalEntries, opts.JournalItems)}
 	s.clock = vclock.New(opts.Start, opts.rate(), opts.Wall)
 	if err := s.services(); err != nil {
+		return nil, err
+	}
+	if err := s.startThreatConnect(); err != nil {
 		return nil, err
 	}
 	s.feeds = feedsrc.New()

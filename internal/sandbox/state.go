@@ -116,6 +116,7 @@ func (s *Sandbox) Reset() {
 	s.mde.Reset()
 	s.sentinel.Reset()
 	s.graph.Reset()
+	s.tc.Reset()
 	s.faults.Clear()
 	s.feeds.Reset()
 	s.log.Reset()
@@ -148,6 +149,7 @@ func (s *Sandbox) Lines() []string {
 		}
 	}
 	out = append(out, s.workspaceLines()...)
+	out = append(out, s.threatConnectLines()...)
 	limits, err := json.Marshal(s.limits())
 	if err == nil {
 		out = append(out, "", "limits      "+string(limits))

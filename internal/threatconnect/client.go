@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/remeld/remeld/sdk"
@@ -33,6 +34,7 @@ type Client struct {
 	o     Options
 	base  string
 	login login
+	skew  atomic.Int64 // see Skew
 }
 
 // New returns a client; it makes no call.
@@ -43,6 +45,17 @@ func New(o Options) *Client {
 	c := &Client{o: o, base: o.Connection.base()}
 	c.login = newLogin(&o.Connection)
 	return c
+}
+
+// Skew is how far the instance's clock was ahead of ours at its last answer, to the
+// second; 0 before the first. Times that are compared with the instance's own, such as
+// a cursor, must be of its clock.
+func (c *Client) Skew() time.Duration { return time.Duration(c.skew.Load()) }
+
+func (c *Client) noteClock(resp *http.Response) {
+	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		c.skew.Store(int64(at.Sub(c.o.Clock.Now()).Truncate(time.Second)))
+	}
 }
 
 // attempts and the waits between them: reads are repeated, doubling from firstWait.
@@ -122,6 +135,7 @@ func (c *Client) once(ctx context.Context, method, path string, query url.Values
 		if err != nil {
 			return c.unreached(ctx, err)
 		}
+		c.noteClock(resp)
 		if resp.StatusCode == http.StatusUnauthorized && again && c.login.recover(ctx, c, resp) {
 			_ = resp.Body.Close() // a refusal; the call is made again
 			continue

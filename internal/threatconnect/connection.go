@@ -1,8 +1,7 @@
-// Package threatconnect is a client of ThreatConnect's REST API, version 3, and of
-// the little of version 2 that old instances need: signed requests, tokens with
-// renewal, listings that are safe on changing data. It reads; what it writes is the
-// feedback a user switched on. Use it from the threatconnect source; deciding what
-// an indicator means is the source's business.
+// Package threatconnect is a client of ThreatConnect's REST API, version 3: signed
+// requests, tokens with renewal, listings that are safe on changing data. It only
+// reads. Use it from the threatconnect source; deciding what an indicator means is
+// the source's business.
 package threatconnect
 
 import (
@@ -24,7 +23,6 @@ type Connection struct {
 	SecretKey sdk.Secret `yaml:"secret_key" doc:"Secret key of the API user; give a reference such as ${secret:NAME}."`
 	Token     sdk.Secret `yaml:"token" doc:"API token, instead of access_id and secret_key. A temporary one (API:…) is renewed while it is valid."`
 	CA        string     `yaml:"ca" doc:"Path of a PEM file with certificate authorities to trust besides the system's (the sandbox writes one)."`
-	V2        bool       `yaml:"v2" doc:"The instance has no version 3 of the API."`
 }
 
 // Validate reports everything that is wrong with the connection.

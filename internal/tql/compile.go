@@ -96,6 +96,9 @@ func (c *compiler) param(name *string, offset int) (*Param, *Error) {
 		}
 	}
 	near := diag.Suggest(*name, c.schema.Names())
+	if near == "" && c.server != nil && c.server.open {
+		return &Param{Name: *name, Type: Any, Any: func(any) any { return nil }}, nil
+	}
 	if c.extra && near == "" {
 		if p := c.free(*name); p != nil {
 			return p, nil

@@ -19,7 +19,15 @@ type Keyword struct {
 
 // Server is what a ThreatConnect instance can be asked for: the parameters of its
 // indicators. It is not changed after it was made.
-type Server struct{ types map[string]Type }
+type Server struct {
+	types map[string]Type
+	// open: every name may be a parameter.
+	open bool
+}
+
+// Unasked stands for an instance that may have parameters which nobody here knows: a
+// name that is none of ours, and no misspelling of one, is taken for one of its.
+var Unasked = &Server{open: true}
 
 // AnyServer has every parameter and nested table that V3Indicators knows of
 // ThreatConnect. It stands for an instance that was not asked.
@@ -53,7 +61,7 @@ func (s *Server) has(name string) bool {
 		return true
 	}
 	_, ok := s.types[plain(name)]
-	return ok
+	return ok || s.open
 }
 
 func optionType(name string) Type {

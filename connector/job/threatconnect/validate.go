@@ -55,7 +55,7 @@ func (c *Config) Validate() []error {
 	}
 	if c.TQL != "" {
 		var e *tql.Error
-		if _, err := tql.Compile(c.TQL, tql.Options{Schema: tql.V3Indicators}); errors.As(err, &e) {
+		if _, err := tql.Compile(c.TQL, tql.Options{Schema: tql.V3Indicators, Server: tql.Unasked}); errors.As(err, &e) {
 			add("tql", fmt.Sprintf("line %d, column %d of the query: %s", e.Line, e.Col, e.Msg), e.Suggestion)
 		}
 	}

@@ -80,8 +80,11 @@ func (c *Config) Validate() []error {
 	if c.ModifiedWithin > 0 && !c.ModifiedSince.IsZero() {
 		add("modified_since", "is given beside modified_within", "give one of them")
 	}
+	if c.Full == 0 {
+		add("full_every", "must not be 0", "give a time such as 24h: not every change is reported, and records of deletions are kept for a time only")
+	}
 	if c.TQL != "" {
-		if _, err := tql.Compile(c.TQL, tql.Options{Schema: tql.V3Indicators}); err != nil {
+		if _, err := tql.Compile(c.TQL, tql.Options{Schema: tql.V3Indicators, Server: tql.Unasked}); err != nil {
 			add("tql", place(err), suggestion(err))
 		}
 	}

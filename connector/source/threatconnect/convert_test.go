@@ -140,7 +140,8 @@ func TestFilters(t *testing.T) {
 		if got := test.c.wanted(); got != test.want {
 			t.Errorf("%s\nwant %s", got, test.want)
 		}
-		if errs := test.c.Validate(); len(errs) > 1 { // page_size is not set here
+		test.c.Page, test.c.Full = 1, time.Hour
+		if errs := test.c.Validate(); len(errs) > 0 {
 			t.Error(errs)
 		}
 	}

@@ -6,6 +6,10 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/remeld/remeld/internal/threatconnect"
@@ -22,8 +26,12 @@ type poll struct {
 	read   int
 }
 
-// everything reads all that is wanted; what is not among it is gone.
+// everything reads all that is wanted; what is not among it is gone. An owner that
+// cannot be read would look like one that has become empty, so the owners come first.
 func (p *poll) everything(ctx context.Context, since time.Time) error {
+	if _, err := p.owners(ctx); err != nil {
+		return err
+	}
 	return p.list(ctx, and(p.source.c.wanted(), modifiedSince(since)), nil)
 }
 
@@ -87,17 +95,25 @@ func (p *poll) touched(ctx context.Context, cursor time.Time, note func(typ, sum
 	return nil
 }
 
+// owners are the names of the owners to read, as the instance spells them.
 func (p *poll) owners(ctx context.Context) ([]string, error) {
-	if c := &p.source.c; len(c.Owners) > 0 && c.TQL == "" {
-		return c.Owners, nil
-	}
+	c := &p.source.c
+	chosen := len(c.Owners) > 0 && c.TQL == ""
 	all, err := p.source.client.Owners(ctx)
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, len(all))
-	for i, o := range all {
-		names[i] = o.Name
+	names := make([]string, 0, len(all))
+	for _, o := range all {
+		if !chosen || slices.ContainsFunc(c.Owners, func(name string) bool { return strings.EqualFold(name, o.Name) }) {
+			names = append(names, o.Name)
+		}
+	}
+	for _, name := range c.Owners {
+		if chosen && !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(name, n) }) {
+			return nil, &sdk.Error{Failure: sdk.Forbidden, Message: fmt.Sprintf(
+				"there is no owner %q that the API user may read; give a name as it stands in ThreatConnect, or let an administrator there give the user access", name)}
+		}
 	}
 	return names, nil
 }
@@ -108,13 +124,13 @@ func (p *poll) ask(ctx context.Context, touched map[value]bool, first time.Time)
 	for v := range touched {
 		byType[v.typ] = append(byType[v.typ], v.summary)
 	}
-	for typ, summaries := range byType {
-		for len(summaries) > 0 {
-			n := min(len(summaries), maxAsked)
-			if err := p.askSome(ctx, typ, summaries[:n], first); err != nil {
+	for _, typ := range slices.Sorted(maps.Keys(byType)) {
+		summaries := byType[typ]
+		slices.Sort(summaries)
+		for some := range slices.Chunk(summaries, maxAsked) {
+			if err := p.askSome(ctx, typ, some, first); err != nil {
 				return err
 			}
-			summaries = summaries[n:]
 		}
 	}
 	return nil
@@ -129,8 +145,23 @@ func (p *poll) askSome(ctx context.Context, typ string, summaries []string, firs
 			}
 		}
 	}
-	q := and(p.source.c.wanted(), modifiedSince(first), list("typeName", []string{typ}), "summary IN "+tql.QuoteList(summaries))
+	q := and(p.source.c.wanted(), modifiedSince(first), list("typeName", []string{typ}), naming(typ, summaries))
 	return p.list(ctx, q, nil)
+}
+
+// naming asks for values by their texts. A File is asked for by each of its hashes:
+// another owner may hold some of them only, beside others.
+func naming(typ string, summaries []string) string {
+	if typ != "File" {
+		return list("summary", summaries)
+	}
+	var all []string
+	for _, s := range summaries {
+		all = append(all, hashes(s)...)
+	}
+	slices.Sort(all)
+	all = slices.DeleteFunc(slices.Compact(all), func(h string) bool { return h == "" }) // which every text contains
+	return "summary CONTAINS " + tql.QuoteList(all)
 }
 
 // list adds every indicator that matches.

@@ -25,6 +25,7 @@ type source struct {
 	c      Config
 	env    sdk.Env
 	conn   *threatconnect.Connection
+	http   *httpx.Client
 	client *threatconnect.Client
 }
 
@@ -61,7 +62,7 @@ func build(c Config, env sdk.Env) (sdk.Source, error) {
 		env.Log.Warn("a TQL query is given, so these filters are ignored", "filters", strings.Join(names, ", "))
 	}
 	client := threatconnect.New(threatconnect.Options{Connection: *conn, HTTP: http, Clock: env.Clock, Log: env.Log})
-	return &source{c: c, env: env, conn: conn, client: client}, nil
+	return &source{c: c, env: env, conn: conn, http: http, client: client}, nil
 }
 
 var errConnection = errors.New("class threatconnect needs a connection of type threatconnect")
@@ -76,13 +77,13 @@ func (s *source) Info() sdk.SourceInfo {
 }
 
 // Poll reads everything at first and every FullEvery, else what changed since the
-// last poll. The cursor is the poll's start less the overlap, and it moves only with
-// a poll that read all it asked for.
+// last poll. The cursor is the poll's start less the overlap, by the instance's clock,
+// and it moves only with a poll that read all it asked for.
 func (s *source) Poll(ctx context.Context, last []byte, out sdk.Sink) (sdk.Poll, error) {
+	defer s.http.CloseIdle()
 	start := s.env.Clock.Now().UTC()
 	prev, known := s.previous(last)
 	next := prev
-	next.Cursor = start.Add(-s.c.Overlap)
 	p := &poll{source: s, out: out}
 	full := !known || s.c.Full > 0 && start.Sub(prev.Full) >= s.c.Full
 	if !known {
@@ -100,6 +101,7 @@ func (s *source) Poll(ctx context.Context, last []byte, out sdk.Sink) (sdk.Poll,
 	if err != nil {
 		return sdk.Poll{}, explain(err)
 	}
+	next.Cursor = start.Add(s.client.Skew() - s.c.Overlap)
 	data, err := json.Marshal(next)
 	if err != nil {
 		return sdk.Poll{}, fmt.Errorf("keep the cursor: %w", err)

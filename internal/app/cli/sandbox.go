@@ -17,11 +17,11 @@ func (c *cli) sandboxCommand() *cobra.Command {
 	var at string
 	cmd := &cobra.Command{
 		Use:   "sandbox",
-		Short: "Run a local twin of Entra ID, Defender and Sentinel to rehearse against",
+		Short: "Run a local twin of Entra ID, Defender, Sentinel and ThreatConnect to rehearse against",
 		Long: `Runs a strict local twin of Entra ID's token service, of Defender for Endpoint's
-indicators API and of Sentinel's threat intelligence on the loopback interface, until
-Ctrl-C. It prints its addresses, the demo app's credentials, the workspaces, its
-switches, and the connection to put into a configuration.
+indicators API, of Sentinel's threat intelligence and of ThreatConnect on the loopback
+interface, until Ctrl-C. It prints its addresses, the demo app's credentials, the
+workspaces, its switches, and the connections to put into a configuration.
 
 Its clock can be moved, faults injected and every call read back under /_sandbox/
 (see docs/sandbox.md).`,
@@ -54,6 +54,8 @@ Its clock can be moved, faults injected and every call read back under /_sandbox
 			}
 			fmt.Fprintf(c.out, "\nconnections:\n  sandbox: {type: entra, tenant_id: %s, client_id: %s, client_secret: %q, authority: %q, defender: %q, ca: %q}\n",
 				sandbox.DemoTenant, sandbox.DemoApp, sandbox.DemoSecret, sb.URL(), sb.URL(), sb.CAFile())
+			fmt.Fprintf(c.out, "  sandbox_tc: {type: threatconnect, url: %q, access_id: %q, secret_key: %q, ca: %q}\n",
+				sb.ThreatConnectURL(), sandbox.DemoAccessID, sandbox.DemoSecretKey, sb.CAFile())
 			<-cmd.Context().Done()
 			return nil
 		},
@@ -63,6 +65,7 @@ Its clock can be moved, faults injected and every call read back under /_sandbox
 	f.StringVar(&opts.PlainAddr, "plain", "", "loopback address of a plain HTTP listener as well")
 	f.StringVar(&opts.Dir, "dir", ".", "folder that ca.pem is written to")
 	f.StringVar(&at, "at", "", "what the clock shows at first (RFC 3339); now if not given")
+	f.IntVar(&opts.ThreatConnect.Size, "threatconnect", sandbox.TCSize, "indicators that ThreatConnect starts with; -1 for none")
 	f.BoolVar(&opts.Frozen, "frozen", false, "the clock stands still until it is moved")
 	f.StringArrayVar(&switches, "switch", nil, "NAME=VALUE of a switch (repeatable)")
 	return cmd

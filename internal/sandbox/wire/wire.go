@@ -17,6 +17,8 @@ type Request struct {
 	Scheme string // "https" or "http"
 	Host   string // as the client sent it, with port
 	Path   string
+	// Target is the request target as it came: path and query, still encoded.
+	Target string
 	Query  url.Values
 	// QueryErr is set when the query could not be decoded.
 	QueryErr error
