@@ -30,7 +30,8 @@ import (
 // commands are what a script can say:
 //
 //	sandbox [SWITCH=VALUE…]     start a sandbox tenant; sets SANDBOX_* and FEEDS_URL;
-//	                            groups=NAME,NAME are its device groups
+//	                            groups=NAME,NAME are its device groups, threatconnect=N
+//	                            is how many indicators ThreatConnect has, else none; TC_*
 //	control METHOD PATH [BODY]  call its control API; the answer is stdout
 //	feed NAME FILE              set a feed to what the file holds
 //	certificate FILE END        write a certificate with its key that ends at the date
@@ -78,13 +79,19 @@ func roomOf(ts *testscript.TestScript) *room {
 }
 
 func startSandbox(ts *testscript.TestScript, _ bool, args []string) {
-	opts := sandbox.Options{Dir: ts.MkAbs("."), PlainAddr: "127.0.0.1:0"}
+	opts := sandbox.Options{Dir: ts.MkAbs("."), PlainAddr: "127.0.0.1:0", ThreatConnect: sandbox.ThreatConnect{Size: -1}}
 	args = slices.DeleteFunc(args, func(a string) bool {
 		names, is := strings.CutPrefix(a, "groups=")
 		if is {
 			opts.Groups = strings.Split(names, ",")
 		}
-		return is
+		size, isSize := strings.CutPrefix(a, "threatconnect=")
+		if isSize {
+			var err error
+			opts.ThreatConnect.Size, err = strconv.Atoi(size)
+			ts.Check(err)
+		}
+		return is || isSize
 	})
 	sb, err := sandbox.Start(context.Background(), opts)
 	ts.Check(err)
@@ -97,6 +104,7 @@ func startSandbox(ts *testscript.TestScript, _ bool, args []string) {
 	for name, value := range map[string]string{
 		"SANDBOX_URL": sb.URL(), "SANDBOX_CA": sb.CAFile(), "SANDBOX_TENANT": sandbox.DemoTenant,
 		"SANDBOX_APP": sandbox.DemoApp, "SANDBOX_SECRET": sandbox.DemoSecret, "FEEDS_URL": sb.PlainURL() + "/feeds-src", "SANDBOX_PLAIN": sb.PlainURL(),
+		"TC_URL": sb.ThreatConnectURL(), "TC_ID": sandbox.DemoAccessID, "TC_KEY": sandbox.DemoSecretKey,
 	} {
 		ts.Setenv(name, value)
 	}
