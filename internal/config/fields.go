@@ -40,6 +40,12 @@ func NodeFields() []Field { return FieldsOf(nodeKeys{Settings: defaultSettings()
 // ProtectFields and WebFields list the keys of protect: and web:.
 func ProtectFields() []Field { return FieldsOf(defaultProtect()) }
 
+// JobFields are the keys of a job.
+func JobFields() []Field { return FieldsOf(jobKeys{Overlap: "skip"}) }
+
+// NotifyFields are the keys of a route to people.
+func NotifyFields() []Field { return FieldsOf(routeKeys{Runs: "failed"}) }
+
 // WebFields lists the keys of web:.
 func WebFields() []Field { return FieldsOf(defaultWeb()) }
 

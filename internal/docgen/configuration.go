@@ -19,6 +19,9 @@ func Configuration() map[string]string {
 		"connections":  connections(sdk.ConnectionTypes()),
 		"protect":      keys(config.ProtectFields()),
 		"web":          keys(config.WebFields()),
+		"jobs":         keys(config.JobFields()),
+		"notify":       keys(config.NotifyFields()),
+		"forms":        forms(sdk.Forms()),
 		"classes":      classes(sdk.Classes()),
 		"attributes":   attributes(),
 		"warninglists": warninglists(),
@@ -155,6 +158,15 @@ func classes(all []sdk.Class) string {
 				b.WriteString(class(c))
 			}
 		}
+	}
+	return b.String()
+}
+
+// forms are the forms of jobs with their parameters.
+func forms(all []sdk.Form) string {
+	var b strings.Builder
+	for _, f := range all {
+		fmt.Fprintf(&b, "### `%s`\n\n%s\n\n#### Keys of `%s` under `config:`\n\n%s\n", f.Name, embed(f.Doc), f.Name, keys(config.FieldsOf(f.NewConfig())))
 	}
 	return b.String()
 }

@@ -30,6 +30,8 @@ func TestPages(t *testing.T) {
 		"docs/graph.md":         docgen.Mapping("graph_tiindicators"),
 		"docs/tql.md":           docgen.TQL(),
 		"docs/mapping.md":       docgen.Mapping("defender"),
+
+		"docs/threatconnect-job.md": docgen.Parameters("threatconnect_job"),
 	} {
 		checkPage(t, page, blocks)
 	}

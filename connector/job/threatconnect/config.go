@@ -25,11 +25,11 @@ type Config struct {
 	Connection string `yaml:"connection" required:"true" doc:"Api User: connection of type threatconnect."`
 	Mode       string `yaml:"mode" enum:"2.0,3.0" doc:"Version of the app whose rules hold where the two differ."`
 
-	To        []string `yaml:"to" doc:"Microsoft Graph Client ID, Microsoft Graph Client Secret, Microsoft Graph Tenant ID: connections of type entra, one for each tenant."`
-	Product   string   `yaml:"target_product" doc:"Target Product (2.0): Microsoft Sentinel or Microsoft Defender for Endpoint; 3.0 has the latter alone."`
-	Through   string   `yaml:"through" enum:"graph,direct" doc:"API: graph is the tiIndicators that the app 2.0 used and Microsoft retires, direct the product's own. direct in 3.0, and with a workspace; else graph, if not given."`
-	Workspace string   `yaml:"workspace" doc:"Workspace ID for Microsoft Sentinel's own API."`
-	Targets   []Target `yaml:"targets" doc:"Several targets at once, in place of to, target_product, through and workspace."`
+	To      []string `yaml:"to" doc:"Microsoft Graph Client ID, Microsoft Graph Client Secret, Microsoft Graph Tenant ID: connections of type entra, one for each tenant."`
+	Product string   `yaml:"target_product" doc:"Target Product (2.0): Microsoft Sentinel or Microsoft Defender for Endpoint; 3.0 has the latter alone."`
+	Through string   `yaml:"through" enum:"graph,direct" doc:"API: graph is the tiIndicators that the app 2.0 used and Microsoft retires, direct the product's own. direct in 3.0, and with a workspace; else graph, if not given."`
+	Place   `yaml:",inline"`
+	Targets []Target `yaml:"targets" doc:"Several targets at once, in place of to, target_product, through and workspace."`
 
 	DefaultTLP string `yaml:"default_tlp_level" doc:"Default TLP Level (2.0): TLP of indicators without such a label; of several labels the highest holds. amber, if not given."`
 	Action     string `yaml:"action_to_take" doc:"Action to Take: Alert or Block."`
@@ -54,10 +54,23 @@ type Config struct {
 
 // Target is one of several targets.
 type Target struct {
-	To        []string `yaml:"to" required:"true" doc:"Connections of type entra, one for each tenant."`
-	Product   string   `yaml:"target_product" doc:"Microsoft Sentinel or Microsoft Defender for Endpoint."`
-	Through   string   `yaml:"through" enum:"graph,direct" doc:"API: graph or direct."`
-	Workspace string   `yaml:"workspace" doc:"Workspace ID for Microsoft Sentinel's own API."`
+	To      []string `yaml:"to" required:"true" doc:"Connections of type entra, one for each tenant."`
+	Product string   `yaml:"target_product" doc:"Microsoft Sentinel or Microsoft Defender for Endpoint."`
+	Through string   `yaml:"through" enum:"graph,direct" doc:"API: graph or direct."`
+	Place   `yaml:",inline"`
+}
+
+// Place is a workspace of Microsoft Sentinel.
+type Place struct {
+	Workspace     string `yaml:"workspace" doc:"Workspace ID for Microsoft Sentinel's own API."`
+	Subscription  string `yaml:"subscription" doc:"Subscription ID of the workspace; with resource_group and workspace_name its content can be seen."`
+	ResourceGroup string `yaml:"resource_group" doc:"Resource group of the workspace."`
+	WorkspaceName string `yaml:"workspace_name" doc:"Name (not ID) of the workspace."`
+}
+
+// one is the target that the parameters themselves name.
+func (c *Config) one() Target {
+	return Target{To: c.To, Product: c.Product, Through: c.Through, Place: c.Place}
 }
 
 // Days are the app's expiration days by class of indicator.

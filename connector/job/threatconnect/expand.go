@@ -20,7 +20,7 @@ func expand(job string, c Config) sdk.Expansion {
 	e.out.Nodes = append(e.out.Nodes, sdk.FormNode{Name: job + ".source", Keys: e.source()})
 	targets := c.Targets
 	if len(targets) == 0 {
-		targets = []Target{{To: c.To, Product: c.Product, Through: c.Through, Workspace: c.Workspace}}
+		targets = []Target{c.one()}
 	}
 	for _, t := range targets {
 		e.target(t)
@@ -140,7 +140,11 @@ func (e *expansion) target(t Target) {
 		class = e.graph(product, cfg)
 	case product == sentinel:
 		class, e.unbounded = "sentinel", true
-		cfg["workspace"] = t.Workspace
+		for key, text := range map[string]string{"workspace": t.Workspace, "subscription": t.Subscription, "resource_group": t.ResourceGroup, "workspace_name": t.WorkspaceName} {
+			if text != "" {
+				cfg[key] = text
+			}
+		}
 		cfg["expiration"].(map[string]any)["email"] = days(e.c.Expiration.Email)
 	default:
 		class = "defender"

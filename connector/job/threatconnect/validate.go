@@ -64,14 +64,14 @@ func (c *Config) Validate() []error {
 }
 
 func (c *Config) checkTargets(add adder) {
-	one := len(c.To) > 0 || c.Product != "" || c.Through != "" || c.Workspace != ""
+	one := len(c.To) > 0 || c.Product != "" || c.Through != "" || c.Place != (Place{})
 	switch {
 	case len(c.Targets) > 0 && one:
 		add("targets", "stands beside to, target_product, through or workspace", "say all of them under targets")
 	case len(c.Targets) == 0 && len(c.To) == 0:
 		add("to", "is missing: nobody is sent to", "name one or several connections, as to: [contoso]")
 	case len(c.Targets) == 0:
-		c.checkTarget(Target{To: c.To, Product: c.Product, Through: c.Through, Workspace: c.Workspace}, "", add)
+		c.checkTarget(c.one(), "", add)
 	}
 	for i, t := range c.Targets {
 		c.checkTarget(t, fmt.Sprintf("targets.%d.", i), add)
@@ -86,8 +86,10 @@ func (c *Config) checkTarget(t Target, path string, add adder) {
 		add(path+"target_product", fmt.Sprintf("unknown product %q", t.Product), sentinel+" or "+defender)
 	case product == sentinel && c.Mode == "3.0" && len(c.Targets) == 0:
 		add(path+"target_product", "version 3.0.0 of the app has no Sentinel", "mode 2.0, or the target under targets")
-	case product == defender && t.Workspace != "":
+	case product == defender && t.Place != (Place{}):
 		add(path+"workspace", "is for "+sentinel, "remove it")
+	case t.Workspace == "" && t.Place != (Place{}):
+		add(path+"workspace", "is missing", "give the ID of the workspace")
 	case t.Workspace != "" && t.Through == "graph":
 		add(path+"workspace", "is for Sentinel's own API", "remove it, or through: graph")
 	case product == sentinel && t.Through == "direct" && t.Workspace == "":
