@@ -104,7 +104,7 @@ func (l *loader) job(e entry) *Job {
 	keys := jobKeys{Overlap: "skip"}
 	before := l.report.errors()
 	l.decode.structure(e.val, reflect.ValueOf(&keys).Elem(), where)
-	if l.report.errors() > before {
+	if l.report.errors() > before || e.val.anyBroken() {
 		return nil
 	}
 	j := &Job{

@@ -66,7 +66,7 @@ func (l *loader) route(e entry) {
 	if l.decode.wants(e.val, mapping, where) {
 		l.decode.structure(e.val, reflect.ValueOf(&keys).Elem(), where)
 	}
-	if l.report.errors() > before {
+	if l.report.errors() > before || e.val.anyBroken() {
 		return
 	}
 	r := Route{Name: e.name, Mail: keys.Mail, CA: l.besides(keys.CA), Runs: keys.Runs, Nodes: keys.Nodes}

@@ -97,7 +97,7 @@ func checkList(t *testing.T, text string) {
 // not define is there.
 func whole(t *testing.T, tree map[string]any) string {
 	t.Helper()
-	if tree["nodes"] == nil && tree["connections"] == nil && tree["protect"] == nil {
+	if tree["nodes"] == nil && tree["connections"] == nil && tree["protect"] == nil && tree["notify"] == nil {
 		tree = map[string]any{"nodes": tree}
 	}
 	nodes, _ := tree["nodes"].(map[string]any)
