@@ -134,6 +134,10 @@ type Object struct {
 	// Score is the confidence the body tells. It is not in Hash: a move of 10 or
 	// more against the score last sent is a change, a smaller one is not (D10).
 	Score indicator.Score
+	// Part: the record's objects say the same in several ways, the best first (the
+	// hashes of a file). Where not all find a slot, the first ones are sent; of others
+	// all or none.
+	Part bool
 	// Life is how long the object lives where that is not TargetInfo.Expiry's; 0 is
 	// that.
 	Life time.Duration

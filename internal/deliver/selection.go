@@ -278,7 +278,7 @@ func (p *planner) grant(e rank.Entry, free int) (code reason.Code, used int) {
 	if unfit != nil {
 		return reason.Unfit.With(unfit.Code), 0
 	}
-	var fresh []*sdk.Object
+	var fresh []newcomer
 	for i := range objects {
 		o := &objects[i]
 		if w := p.wanted[s.domain][o.Identity]; w != nil {
@@ -298,12 +298,15 @@ func (p *planner) grant(e rank.Entry, free int) (code reason.Code, used int) {
 			continue
 		}
 		used += n
-		fresh = append(fresh, o)
+		fresh = append(fresh, newcomer{o, n})
 	}
 	if p.limit >= 0 && used > free {
-		return reason.Quota, 0
+		if fresh, used = p.part(e, fresh, free); len(fresh) == 0 {
+			return reason.Quota, 0
+		}
 	}
-	for _, o := range fresh {
+	for _, f := range fresh {
+		o := f.object
 		p.wanted[s.domain][o.Identity] = &want{object: o, record: e.Rec, rank: e.Rank, node: e.Node}
 		p.slots[s.domain][o.Slot] = o.Identity
 	}
@@ -318,6 +321,31 @@ func (p *planner) grant(e rank.Entry, free int) (code reason.Code, used int) {
 		code = "" // part of the record is sent; the rest is held with its own row
 	}
 	return code, used
+}
+
+// newcomer is an object that takes slots.
+type newcomer struct {
+	object *sdk.Object
+	slots  int
+}
+
+// part keeps the first of a record's objects that find a slot, where they say the same
+// in several ways; the others are held. Of other records all are sent or none.
+func (p *planner) part(e rank.Entry, all []newcomer, free int) (kept []newcomer, used int) {
+	n := 0
+	for n < len(all) && all[n].object.Part && used+all[n].slots <= free {
+		used += all[n].slots
+		n++
+	}
+	if n == 0 {
+		return nil, 0
+	}
+	for _, f := range all[n:] {
+		rec := *e.Rec
+		rec.Indicator = f.object.Indicator
+		p.hold(e.Node, &rec, reason.Quota, "another hash of the same file has the slot", false)
+	}
+	return all[:n], used
 }
 
 // cost is the number of new slots an object needs, or why it may not have one.

@@ -33,10 +33,13 @@ func (t *target) Map(rec *indicator.Record) ([]sdk.Object, *sdk.Unfit) {
 	}
 	said.action = t.actionFor(rec.Kind, said.action)
 	var objects []sdk.Object
-	for _, i := range t.config.Hashes.Of(rec) {
+	parts := t.config.Hashes.Of(rec)
+	for _, i := range parts {
 		one := *ruled
 		one.Indicator = i
-		objects = append(objects, t.object(&one, i.Value, said))
+		o := t.object(&one, i.Value, said)
+		o.Part = len(parts) > 1
+		objects = append(objects, o)
 	}
 	return objects, nil
 }

@@ -36,11 +36,12 @@ func (t *target) Map(rec *indicator.Record) ([]sdk.Object, *sdk.Unfit) {
 		}
 	}
 	var objects []sdk.Object
-	for _, part := range t.parts(rec) {
+	parts := t.parts(rec)
+	for _, part := range parts {
 		one := *ruled
 		one.Indicator = part
 		o := t.object(&one, action)
-		o.Life = life
+		o.Life, o.Part = life, len(parts) > 1 && !rec.Kind.In(indicator.IP)
 		objects = append(objects, o)
 	}
 	return objects, nil

@@ -84,10 +84,25 @@ func (e *expansion) source() map[string]any {
 	}
 	set("full_every", "1s", !c.OnlyModified)
 	node := map[string]any{"class": "threatconnect", "connection": c.Connection, "config": cfg, "withdraw_after": 1}
-	if tlp, ok := indicator.ParseTLP(strings.ToLower(c.DefaultTLP)); ok && c.DefaultTLP != "" {
-		node["tlp"] = tlp.String()
+	if tlp := c.tlp(); tlp != "" {
+		node["tlp"] = tlp
 	}
 	return node
+}
+
+// tlp is the default label in our words, "" where none is given.
+func (c *Config) tlp() string {
+	if tlp, ok := indicator.ParseTLP(strings.ToLower(c.DefaultTLP)); ok && c.DefaultTLP != "" {
+		return tlp.String()
+	}
+	return ""
+}
+
+// label says the default label to a target as well, which has one of its own.
+func (e *expansion) label(cfg map[string]any) {
+	if tlp := e.c.tlp(); tlp != "" {
+		cfg["default_tlp"] = tlp
+	}
 }
 
 func (e *expansion) spelled(types []string) []string {
@@ -128,7 +143,8 @@ func (e *expansion) target(t Target) {
 			through = "graph"
 		}
 	}
-	class, cfg := "", map[string]any{
+	var class string
+	cfg := map[string]any{
 		"description": e.description(),
 		"expiration":  map[string]any{"file": days(e.c.Expiration.File), "network": days(e.c.Expiration.Network)},
 	}
@@ -146,6 +162,7 @@ func (e *expansion) target(t Target) {
 			}
 		}
 		cfg["expiration"].(map[string]any)["email"] = days(e.c.Expiration.Email)
+		e.label(cfg)
 	default:
 		class = "defender"
 		cfg["action"] = map[string]string{"alert": "audit", "block": "block"}[strings.ToLower(e.c.Action)]
@@ -165,6 +182,7 @@ func (e *expansion) target(t Target) {
 func (e *expansion) graph(product string, cfg map[string]any) (class string) {
 	cfg["target_product"], cfg["action"] = "Microsoft Defender ATP", strings.ToLower(e.c.Action)
 	cfg["expiration"].(map[string]any)["email"] = days(e.c.Expiration.Email)
+	e.label(cfg)
 	if product == sentinel {
 		cfg["target_product"], e.unbounded = "Azure Sentinel", true
 	} else {
