@@ -91,8 +91,9 @@ func (m *Manager) spent(ctx context.Context, g *group, sites []*site) (int, erro
 	if err := json.Unmarshal(val, &most); err != nil {
 		return 0, fmt.Errorf("read how much of the reserve of %s is spent: %w", g.name, err)
 	}
-	capacity, present := 0, 0
+	capacity, reserve, present := 0, 0, 0
 	for _, s := range sites {
+		reserve = max(reserve, s.target.Info().Reserve) // as configured: the site's own may be lowered already
 		if capacity == 0 || s.info.Capacity > 0 && s.info.Capacity < capacity {
 			capacity = s.info.Capacity
 		}
@@ -100,7 +101,7 @@ func (m *Manager) spent(ctx context.Context, g *group, sites []*site) (int, erro
 			present += one(r.Present() && !byHand(r))
 		}
 	}
-	return max(min(most, present-(capacity-reserveOf(sites))), 0), nil
+	return max(min(most, present-(capacity-reserve)), 0), nil
 }
 
 // lend lets the holder of the turn use n slots of the group's reserve until back is

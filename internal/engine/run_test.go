@@ -225,3 +225,45 @@ func (f *flaky) Commit(ctx ctxT, c *store.Commit) (store.Receipt, error) {
 	}
 	return f.Store.Commit(ctx, c)
 }
+
+// TestOnDemandSourcesAreNotPolledByThemselves: the source of a job is read by its runs,
+// and what its last read left for the next can be shown and replaced in between.
+func TestOnDemandSourcesAreNotPolledByThemselves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := list(hosts(3)...)
+		s := source("a", a)
+		s.Source.OnDemand = true
+		e, stop := running(t, memstore.New(), s, reader("edl", sdk.RoleFeed, "a"))
+		defer stop()
+		time.Sleep(48 * time.Hour)
+		synctest.Wait()
+		if a.polled() != 0 {
+			t.Errorf("polled %d times by itself", a.polled())
+		}
+		if _, err := e.PollNow(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if got := values(t, e, "edl"); len(got) != 3 {
+			t.Errorf("what was asked for did not arrive: %v", got)
+		}
+		set := func(next []byte, is bool) (had string) {
+			err := e.Reading(t.Context(), "a", func(_ any, state []byte) ([]byte, bool, error) {
+				had = string(state)
+				return next, is, nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return had
+		}
+		set([]byte("elsewhere"), true)
+		if got := set(nil, false); got != "elsewhere" {
+			t.Errorf("the state is %q", got)
+		}
+		st, err := e.Status(t.Context())
+		if err != nil || !st[0].Next.IsZero() {
+			t.Errorf("a next poll is promised: %+v %v", st, err)
+		}
+	})
+}
