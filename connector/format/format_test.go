@@ -265,6 +265,7 @@ func TestWhatIsNoFeedIsAnError(t *testing.T) {
 		body, says string
 	}{
 		"login page":   {with(kind("ip")), "<!DOCTYPE html>\n<html><body>\nPlease log in\n", "HTML page"},
+		"packed":       {with(nil), strings.Repeat("\x01\x8f\xc3\x12q\xfe\x99\n", 50), "binary data"},
 		"image":        {with(nil), "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\n\x01\x02\n", "binary data"},
 		"utf-16":       {with(nil), "\xff\xfe1\x009\x002\x00", "UTF-16"},
 		"utf-16 plain": {with(nil), strings.Repeat("1\x00.\x00", 20), "UTF-16"},

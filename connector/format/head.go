@@ -41,8 +41,23 @@ func sniff(r io.Reader) (io.Reader, head, error) {
 	text := bytes.ToLower(bytes.TrimSpace(b))
 	return br, head{
 		html:   bytes.HasPrefix(text, []byte("<!doctype html")) || bytes.HasPrefix(text, []byte("<html")),
-		binary: bytes.IndexByte(b, 0) >= 0,
+		binary: binaryData(b),
 	}, nil
+}
+
+// binaryData: a zero, or more control characters than any text has. One byte in 256
+// being zero, packed data can well have none among the first.
+func binaryData(b []byte) bool {
+	controls := 0
+	for _, c := range b {
+		switch {
+		case c == 0:
+			return true
+		case c < ' ' && c != '\t' && c != '\n' && c != '\r' && c != '\f' && c != '\x1b':
+			controls++
+		}
+	}
+	return controls > len(b)/20
 }
 
 // wideText tells by the byte order mark, or by a zero at every other place.
