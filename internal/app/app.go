@@ -96,7 +96,10 @@ func Open(ctx context.Context, opts Options) (*App, error) {
 		return nil, err
 	}
 	if err := a.begin(ctx, edited, err); err != nil {
-		return nil, errors.Join(err, a.Close())
+		if failed := a.Close(); failed != nil {
+			return nil, errors.Join(Ended(ctx, err), failed)
+		}
+		return nil, err
 	}
 	return a, nil
 }
@@ -204,7 +207,7 @@ func (a *App) Close() error {
 }
 
 // Run works until ctx ends: polls, steps, applies, serves feeds and answers
-// commands on the local socket.
+// commands on the local socket. That ctx ended is no error.
 func (a *App) Run(ctx context.Context) error {
 	socket, err := control.Listen(a.opts.State)
 	if err != nil {
@@ -213,19 +216,18 @@ func (a *App) Run(ctx context.Context) error {
 	a.running.Store(true)
 	defer a.running.Store(false)
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return control.Serve(ctx, socket, a.Methods()) })
-	g.Go(func() error { return a.engine.Run(ctx) })
-	g.Go(func() error { return a.deliver.Run(ctx) })
-	g.Go(func() error { return a.scheduler.Run(ctx) })
-	g.Go(func() error { return a.alerter.Run(ctx) })
-	g.Go(func() error { return a.watch(ctx) })
+	// The group keeps its first error: an end must not stand where a failure belongs.
+	work := func(f func(context.Context) error) { g.Go(func() error { return Ended(ctx, f(ctx)) }) }
+	work(func(ctx context.Context) error { return control.Serve(ctx, socket, a.Methods()) })
+	work(a.engine.Run)
+	work(a.deliver.Run)
+	work(a.scheduler.Run)
+	work(a.alerter.Run)
+	work(a.watch)
 	if a.web != nil {
-		g.Go(func() error { return a.web.Run(ctx) })
+		work(a.web.Run)
 	}
-	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
-		return err
-	}
-	return nil
+	return g.Wait()
 }
 
 // watchEvery is how often the configuration's files are looked at.
@@ -240,7 +242,7 @@ func (a *App) watch(ctx context.Context) error {
 		if err := a.clock.Sleep(ctx, watchEvery); err != nil {
 			return nil //nolint:nilerr // ctx ended
 		}
-		if err := errors.Join(a.followLists(ctx), a.tellExpiring(ctx)); err != nil {
+		if err := errors.Join(Ended(ctx, a.followLists(ctx)), Ended(ctx, a.tellExpiring(ctx))); err != nil {
 			return err
 		}
 		now := a.stamp()

@@ -113,7 +113,7 @@ func (a *applier) checkFrozen(ctx context.Context, c *chunk, bi *batchItem) (*ba
 		return nil, "its body is not stored", nil
 	}
 	bi.verb = ledger.Renew
-	bi.object = sdk.Object{Identity: r.Identity, Slot: r.Slot, Indicator: r.Indicator, Action: r.Action, Body: body, Hash: r.Hash, Score: r.Score}
+	bi.object = sdk.Object{Identity: r.Identity, Slot: r.Slot, Indicator: r.Indicator, Action: r.Action, Body: body, Hash: r.Hash, Score: r.Score, Life: r.Life}
 	bi.after = *r
 	if bi.after.FrozenSince.IsZero() {
 		bi.after.FrozenSince = a.m.deps.Clock.Now()
@@ -148,7 +148,7 @@ func (a *applier) checkWrite(ctx context.Context, c *chunk, bi *batchItem) (*bat
 	}
 	bi.object = *o
 	bi.after = ledger.Row{Identity: o.Identity, Slot: o.Slot, Action: o.Action, Indicator: o.Indicator, Contributors: contributors(it.Wants),
-		Hash: o.Hash, Score: o.Score, TLP: rec.Attrs.TLP, State: ledger.Live, Expires: expires, ValidUntil: rec.Attrs.ValidUntil}
+		Hash: o.Hash, Score: o.Score, TLP: rec.Attrs.TLP, State: ledger.Live, Expires: expires, ValidUntil: rec.Attrs.ValidUntil, Life: o.Life}
 	bi.verb = map[Action]ledger.Verb{Create: ledger.Create, Replace: ledger.Create, Update: ledger.Update, Renew: ledger.Renew}[it.Action]
 	if bi.before != nil {
 		bi.after.Generation, bi.after.Made, bi.after.Modified = bi.before.Generation, bi.before.Made, bi.before.Modified

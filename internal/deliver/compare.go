@@ -168,6 +168,9 @@ func (s *site) expiry(o *sdk.Object, validUntil time.Time) time.Time {
 	if !ok {
 		life = defaultLife
 	}
+	if o.Life > 0 {
+		life = o.Life
+	}
 	at := s.now.Add(life)
 	if !validUntil.IsZero() && validUntil.Before(at) {
 		at = validUntil

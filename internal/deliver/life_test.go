@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/internal/deliver/guard"
 	"github.com/remeld/remeld/internal/deliver/protect"
 	"github.com/remeld/remeld/sdk"
 )
@@ -87,6 +88,86 @@ func TestD15_RenewOnChangeLetsLapse(t *testing.T) {
 	r.want("def", "h1.evil.com", 80).Attrs.Description = "seen again"
 	r.sync()
 	r.tenantHas("h1.evil.com/Block")
+}
+
+// shortLived is a rig whose objects live two days, where the kind's live thirty.
+func shortLived(t *testing.T) *rig {
+	r := newRig(t, 100)
+	r.dests[0].Target.(*door).life = 2 * day
+	r.configure()
+	return r
+}
+
+// livesUntil asserts when an object ends at the tenant.
+func (r *rig) livesUntil(name string, want time.Time) {
+	r.t.Helper()
+	if got := r.tenant.live()[name].Expires; !got.Equal(want.Truncate(time.Second)) {
+		r.t.Errorf("%s expires %s, want %s", name, got, want)
+	}
+}
+
+func TestD15_AnObjectsOwnLifeIsItsExpiry(t *testing.T) {
+	r := shortLived(t)
+	until := r.clock.Now().Add(day)
+	r.want("def", "h1.evil.com", 80)
+	r.want("def", "h2.evil.com", 80).Attrs.ValidUntil = until
+	r.sync()
+	r.livesUntil("h1.evil.com/Block", r.clock.Now().Add(2*day))
+	r.livesUntil("h2.evil.com/Block", until)
+	// It is renewed by a quarter of that life, for that life.
+	r.clock.Advance(day)
+	if n := r.sync().Counts[Renew]; n > 0 {
+		t.Error("renewed with half of its life left")
+	}
+	r.clock.Advance(15 * time.Hour)
+	if n := r.sync().Counts[Renew]; n != 1 {
+		t.Errorf("%d renewals with 9 of 48 hours left, want 1", n)
+	}
+	r.livesUntil("h1.evil.com/Block", r.clock.Now().Add(2*day))
+}
+
+func TestD15_AnUpdateGivesTheOwnLife(t *testing.T) {
+	r := shortLived(t)
+	r.want("def", "h1.evil.com", 80)
+	r.sync()
+	r.clock.Advance(12 * time.Hour)
+	r.want("def", "h1.evil.com", 80).Attrs.Description = "seen again"
+	r.sync()
+	r.livesUntil("h1.evil.com/Block", r.clock.Now().Add(2*day))
+}
+
+func TestD15_AFrozenRowIsRenewedForItsOwnLife(t *testing.T) {
+	r := shortLived(t)
+	r.dests[0].Guards.Delete = guard.Limit{}
+	r.configure()
+	r.want("def", "h1.evil.com", 80)
+	r.sync()
+	r.clock.Advance(39 * time.Hour)
+	r.unwant("def", "h1.evil.com") // the guard keeps it
+	r.open()                       // the renewal knows the life from the ledger alone
+	r.sync()
+	r.livesUntil("h1.evil.com/Block", r.clock.Now().Add(2*day))
+}
+
+func TestD15_ARollbackRestoresTheOwnLife(t *testing.T) {
+	r := shortLived(t)
+	r.want("def", "h1.evil.com", 80)
+	r.sync()
+	r.clock.Advance(2 * time.Minute)
+	r.unwant("def", "h1.evil.com")
+	gone := r.sync()
+	r.tenantHas()
+	r.rollBack(gone.ID)
+	r.livesUntil("h1.evil.com/Block", r.clock.Now().Add(2*day))
+}
+
+func TestD15_ABlockByHandLivesByTheRuleToo(t *testing.T) {
+	r := shortLived(t)
+	if _, err := r.m.Block(t.Context(), "def", ind("h1.evil.com"), 7*day, "seen", "anna"); err != nil {
+		t.Fatal(err)
+	}
+	r.sync()
+	r.livesUntil("h1.evil.com/Block", r.clock.Now().Add(2*day))
 }
 
 func TestD10_DriftingScoresWriteLittle(t *testing.T) {

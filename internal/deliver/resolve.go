@@ -144,7 +144,7 @@ func resolvedItem(s *site, it *ledger.Item, undoes string) *batchItem {
 		bi.it.Base = bi.before.Base
 	}
 	bi.object = sdk.Object{Identity: it.After.Identity, Slot: it.After.Slot, Indicator: it.After.Indicator, Action: it.After.Action,
-		Body: it.Body, Hash: it.After.Hash, Score: it.After.Score}
+		Body: it.Body, Hash: it.After.Hash, Score: it.After.Score, Life: it.After.Life}
 	return bi
 }
 

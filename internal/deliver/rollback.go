@@ -207,7 +207,7 @@ func (j *judge) forbids(r *ledger.Row) reason.Code {
 
 func undoneObject(in *ledger.Inverse) sdk.Object {
 	b := in.Before
-	return sdk.Object{Identity: b.Identity, Slot: b.Slot, Indicator: b.Indicator, Action: b.Action, Body: in.Body, Hash: b.Hash, Score: b.Score}
+	return sdk.Object{Identity: b.Identity, Slot: b.Slot, Indicator: b.Indicator, Action: b.Action, Body: in.Body, Hash: b.Hash, Score: b.Score, Life: b.Life}
 }
 
 // mayUndo loads what a rollback restores, and lets its changes pass the guards: they
@@ -279,7 +279,7 @@ func (a *applier) undone(ctx context.Context, c *chunk, bi *batchItem, in *ledge
 	}
 	b := in.Before
 	bi.after = ledger.Row{Identity: b.Identity, Slot: b.Slot, Action: b.Action, Indicator: b.Indicator, Contributors: b.Contributors,
-		Hash: b.Hash, Score: b.Score, TLP: b.TLP, State: ledger.Live, ValidUntil: b.ValidUntil, Expires: c.site.expiry(&bi.object, b.ValidUntil)}
+		Hash: b.Hash, Score: b.Score, TLP: b.TLP, State: ledger.Live, ValidUntil: b.ValidUntil, Life: b.Life, Expires: c.site.expiry(&bi.object, b.ValidUntil)}
 	if bi.after.Expires.Sub(c.site.now) < minLife {
 		return nil, "it ends within two minutes", nil
 	}

@@ -128,7 +128,8 @@ type door struct {
 	app    string
 	action string
 	info   sdk.TargetInfo
-	note   string // part of the content
+	note   string        // part of the content
+	life   time.Duration // of its objects, as a rule's expiration says; 0 = info.Expiry's
 }
 
 func (t *tenant) door(app, action string) *door {
@@ -177,7 +178,7 @@ func (d *door) object(rec *indicator.Record) sdk.Object {
 	}
 	slot := w.Kind + "|" + w.Value
 	return sdk.Object{Identity: slot + "|" + d.action, Slot: slot, Indicator: rec.Indicator, Action: d.action, Body: body,
-		Hash: "h:" + w.Note, Score: rec.Attrs.Confidence}
+		Hash: "h:" + w.Note, Score: rec.Attrs.Confidence, Life: d.life}
 }
 
 func (d *door) List(ctx context.Context, gate sdk.Gate, fn func(sdk.Remote) error) (sdk.Listing, error) {

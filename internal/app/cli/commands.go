@@ -129,7 +129,7 @@ directory.`,
 				other.Close()
 			}
 			if err != nil {
-				return err
+				return app.Ended(cmd.Context(), err) // it was stopped before it ran
 			}
 			return errors.Join(a.Run(cmd.Context()), a.Close())
 		},

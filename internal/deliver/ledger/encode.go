@@ -3,17 +3,19 @@ package ledger
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"time"
 
 	"github.com/remeld/remeld/indicator"
 )
 
-// Version 2 added TLP, Generation, Made and Modified at the end; version 1 still
-// reads, with none of them.
+// Version 2 added TLP, Generation, Made and Modified at the end, version 3 Life. The
+// ones before still read, without what they lack.
 const (
-	rowVersion      = 2
-	rowVersionFirst = 1
-	pastVersion     = 1
+	rowVersion       = 3
+	rowVersionSecond = 2
+	rowVersionFirst  = 1
+	pastVersion      = 1
 )
 
 var errCorrupt = errors.New("ledger: row is cut off or of an unknown version")
@@ -40,14 +42,15 @@ func (r *Row) AppendBinary(dst []byte) []byte {
 		}
 	}
 	dst = binary.AppendUvarint(append(dst, byte(r.TLP)), uint64(r.Generation))
-	return appendTime(appendTime(dst, r.Made), r.Modified)
+	dst = appendTime(appendTime(dst, r.Made), r.Modified)
+	return binary.AppendUvarint(dst, uint64(r.Life.Milliseconds()))
 }
 
 // DecodeRow reads what AppendBinary wrote under the key identity.
 func DecodeRow(identity string, data []byte) (*Row, error) {
 	d := decoder{data: data}
 	version := d.byte()
-	if version != rowVersion && version != rowVersionFirst {
+	if version < rowVersionFirst || version > rowVersion {
 		return nil, errCorrupt
 	}
 	r := &Row{Identity: identity, State: State(d.byte()), Score: indicator.Score(d.byte())}
@@ -68,9 +71,12 @@ func DecodeRow(identity string, data []byte) (*Row, error) {
 		}
 		r.Contributors = append(r.Contributors, c)
 	}
-	if version >= rowVersion {
+	if version >= rowVersionSecond {
 		r.TLP, r.Generation = indicator.TLP(d.byte()), uint32(d.uvarint())
 		r.Made, r.Modified = d.time(), d.time()
+	}
+	if version >= rowVersion {
+		r.Life = d.life()
 	}
 	if d.failed || len(d.data) > 0 {
 		return nil, errCorrupt
@@ -154,6 +160,16 @@ func (d *decoder) time() time.Time {
 		ms--
 	}
 	return time.UnixMilli(ms).UTC()
+}
+
+// life reads a number of milliseconds; no more than a Duration holds was ever written.
+func (d *decoder) life() time.Duration {
+	ms := d.uvarint()
+	if ms > uint64(math.MaxInt64/time.Millisecond) {
+		d.fail()
+		return 0
+	}
+	return time.Duration(ms) * time.Millisecond
 }
 
 // count reads a number of elements, each of which takes at least one byte.

@@ -69,6 +69,8 @@ type Row struct {
 	Sent        time.Time // local time of the last accepted write
 	Expires     time.Time // service time
 	ValidUntil  time.Time // never renewed past it
+	// Life is sdk.Object.Life of what was last sent: a renewal without a record asks it.
+	Life        time.Duration
 	FrozenSince time.Time // since when it is renewed although a freeze keeps it
 	RetryAt     time.Time // local time; the service asked to wait
 	// Base is the ledger version that wrote this row. A plan made against another

@@ -28,6 +28,7 @@ func genRow(t *rapid.T) Row {
 	for _, at := range []*time.Time{&r.Made, &r.Modified, &r.Created, &r.Sent, &r.Expires, &r.ValidUntil, &r.FrozenSince, &r.RetryAt} {
 		*at = genTime(t, "time")
 	}
+	r.Life = time.Duration(rapid.Int64Range(0, 1e12).Draw(t, "life")) * time.Millisecond
 	for range rapid.IntRange(0, 3).Draw(t, "contributors") {
 		r.Contributors = append(r.Contributors, Contributor{Node: s("node"), Indicator: indicator.Indicator{Kind: indicator.URL, Value: s("value")},
 			Sources: rapid.SliceOfN(rapid.String(), 1, 3).Draw(t, "sources")})
@@ -52,10 +53,28 @@ func TestRowSurvivesEncoding(t *testing.T) {
 func TestRowOfTheFirstVersionReads(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := genRow(t)
-		r.TLP, r.Generation, r.Made, r.Modified = 0, 0, time.Time{}, time.Time{}
+		r.TLP, r.Generation, r.Made, r.Modified, r.Life = 0, 0, time.Time{}, time.Time{}, 0
 		data := r.AppendBinary(nil)
-		data = data[:len(data)-4] // TLP, generation and two times, each empty
+		data = data[:len(data)-5] // TLP, generation, two times and a life, each empty
 		data[0] = rowVersionFirst
+		got, err := DecodeRow(r.Identity, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(&r, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// So does one written before rows had a life of their own.
+func TestRowOfTheSecondVersionReads(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := genRow(t)
+		r.Life = 0
+		data := r.AppendBinary(nil)
+		data = data[:len(data)-1]
+		data[0] = rowVersionSecond
 		got, err := DecodeRow(r.Identity, data)
 		if err != nil {
 			t.Fatal(err)
