@@ -191,6 +191,7 @@ type Remote struct {
 
 // Listing is what is known of a complete listing.
 type Listing struct {
+	// Count is the number of objects that stand: those Withdrawn are not in it.
 	Count int
 	// OwnOnly: the login sees only its own rows, so foreign ones are unknown
 	// (SEMANTICS D3).

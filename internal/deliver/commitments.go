@@ -31,25 +31,47 @@ func (m *Manager) SoleContributions(ctx context.Context, sources []string) (map[
 }
 
 func (s *site) soleContributions(sources []string, out map[string]map[string]int) {
-	s.book.Owed(func(r *ledger.Row) {
-		by := r.Sources()
-		others := slices.ContainsFunc(by, func(src string) bool { return !slices.Contains(sources, src) })
-		if others || len(by) == 0 {
-			return
-		}
+	s.solely(sources, func(r *ledger.Row) {
 		for _, node := range r.Nodes() {
 			if out[node] == nil {
 				out[node] = map[string]int{}
 			}
-			for _, src := range by {
+			for _, src := range r.Sources() {
 				out[node][src]++
 			}
 		}
 	})
 }
 
+// solely calls fn for every row that nobody but the given sources speaks for.
+func (s *site) solely(sources []string, fn func(*ledger.Row)) {
+	s.book.Owed(func(r *ledger.Row) {
+		by := r.Sources()
+		others := slices.ContainsFunc(by, func(src string) bool { return !slices.Contains(sources, src) })
+		if !others && len(by) > 0 {
+			fn(r)
+		}
+	})
+}
+
+// soleRows counts such rows of which node is the first, in all and by source.
+func (s *site) soleRows(sources []string, node string) (rows int, bySource map[string]int) {
+	bySource = map[string]int{}
+	s.solely(sources, func(r *ledger.Row) {
+		if r.Nodes()[0] != node {
+			return
+		}
+		rows++
+		for _, src := range r.Sources() {
+			bySource[src]++
+		}
+	})
+	return rows, bySource
+}
+
 // allowAt is AllowWithdrawals for one group: of what was approved, as many as there
-// are at the tenant.
+// are at the tenant. A row is one withdrawal, however many sources and nodes speak for
+// it: it passes with the first of its nodes.
 func (m *Manager) allowAt(ctx context.Context, group, node string, bySource map[string]int, by, why string, until time.Time) error {
 	g, err := m.hold(ctx, group)
 	if err != nil {
@@ -62,15 +84,15 @@ func (m *Manager) allowAt(ctx context.Context, group, node string, bySource map[
 	}
 	sources := slices.Sorted(maps.Keys(bySource))
 	for _, s := range sites {
-		here := map[string]map[string]int{}
-		s.soleContributions(sources, here)
+		rows, here := s.soleRows(sources, node)
 		total := 0
 		for src, n := range bySource {
-			total += min(n, here[node][src])
+			total += min(n, here[src])
 		}
+		total = min(total, rows)
 		s.window.Allow(guard.Allowance{Key: guard.Key{Class: guard.Delete}, Left: total, Until: until, By: by, Reason: why})
 		for src, n := range bySource {
-			n = min(n, here[node][src])
+			n = min(n, here[src])
 			s.window.Allow(guard.Allowance{Key: guard.Key{Class: guard.Source, Of: src}, Left: n, Until: until, By: by, Reason: why})
 		}
 		c := s.book.Begin()

@@ -296,6 +296,8 @@ func (p *planner) pair(s *site) {
 			if p.refusedSlot(s, it) {
 				it.Action, it.Reason = Frozen, reason.ReplacementStuck
 			}
+		case in.Action == Frozen && it.Reason.Protective():
+			// It must not be there, whether or not its successor can come (SEMANTICS D4).
 		case in.Action == Frozen:
 			it.Action, it.Reason = Frozen, in.Reason
 		default:

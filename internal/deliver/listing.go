@@ -29,8 +29,8 @@ func take(ctx context.Context, target sdk.Target, gate sdk.Gate, now time.Time) 
 		if _, dup := l.rows[r.ID]; dup {
 			twice = r.ID
 		}
-		n++
 		if !r.Withdrawn {
+			n++
 			l.rows[r.ID] = r
 		} else if was, ok := l.withdrawn[r.Identity]; !ok || r.Generation >= was.Generation {
 			l.withdrawn[r.Identity] = r

@@ -1,0 +1,93 @@
+package deliver
+
+import (
+	"testing"
+	"time"
+
+	"github.com/remeld/remeld/internal/deliver/guard"
+	"github.com/remeld/remeld/internal/deliver/reason"
+	"github.com/remeld/remeld/sdk"
+)
+
+// TestD3_WithdrawnObjectsDoNotSpoilAListing: objects that were withdrawn for good stay
+// listed for ever; a tenant that holds some can be listed and created at all the same.
+func TestD3_WithdrawnObjectsDoNotSpoilAListing(t *testing.T) {
+	r := newRig(t, 0)
+	v := vaultRig(r)
+	r.want("def", "a.evil.com", 80)
+	r.want("def", "b.evil.com", 80)
+	r.sync()
+	r.unwant("def", "a.evil.com")
+	r.sync()
+	r.clock.Advance(2 * time.Hour)
+	r.want("def", "c.evil.com", 80)
+	if res := r.sync(); res.Counts[Create] != 1 || res.Partial() {
+		t.Errorf("%+v", res)
+	}
+	if live := v.live(); len(live) != 2 {
+		t.Errorf("live: %v", live)
+	}
+}
+
+// TestD4_AProtectiveWithdrawalWaitsForNoReplacement: what an allow-list takes away goes,
+// also where the other object of the same value, that another node wants, cannot be made now.
+func TestD4_AProtectiveWithdrawalWaitsForNoReplacement(t *testing.T) {
+	r := newRig(t, 10)
+	r.dests = append(r.dests, Destination{Node: "aud", Target: r.tenant.door("app", "Audit"), Mode: ModeAuto, ConfigVersion: "1", Guards: looseGuards})
+	r.configure()
+	r.want("def", "a.evil.com", 80)
+	r.sync()
+	r.tenantHas("a.evil.com/Block")
+	r.unwant("def", "a.evil.com")
+	r.graph.cause[ind("a.evil.com")] = reason.AllowListed
+	r.want("aud", "a.evil.com", 80)
+	r.clock.Advance(3 * time.Hour)
+	r.tenant.fault = func(_ int, op sdk.OpName, _ string) error {
+		if op == sdk.OpList {
+			return &sdk.Error{Failure: sdk.Unavailable, Message: "injected"}
+		}
+		return nil
+	}
+	r.sync()
+	r.tenantHas()
+}
+
+// TestE11_ARowOfSeveralSourcesIsApprovedOnce: what is approved is rows; one that two
+// sources which go spoke for passes one withdrawal, and not two.
+func TestE11_ARowOfSeveralSourcesIsApprovedOnce(t *testing.T) {
+	r := newRig(t, 100)
+	r.dests = append(r.dests, Destination{Node: "also", Target: r.tenant.door("app", "Block"), Mode: ModeAuto, ConfigVersion: "1", Guards: looseGuards})
+	r.configure()
+	r.wantMany(10, "s1", "s2")
+	for _, rec := range r.graph.nodes["def"] {
+		r.want("also", rec.Value, 80, "s1", "s2")
+	}
+	r.sync()
+	all, err := r.m.SoleContributions(t.Context(), []string{"s1", "s2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for node, by := range all {
+		if err := r.m.AllowWithdrawals(t.Context(), node, by, "anna", "commit", r.clock.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g, err := r.m.hold(t.Context(), "def")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.busy.Unlock()
+	sites, err := r.m.sites(t.Context(), g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := map[guard.Key]int{}
+	for _, a := range sites[0].window.Allowed {
+		left[a.Key] += a.Left
+	}
+	for _, key := range []guard.Key{{Class: guard.Delete}, {Class: guard.Source, Of: "s1"}, {Class: guard.Source, Of: "s2"}} {
+		if left[key] != 10 {
+			t.Errorf("10 rows were approved, %d withdrawals of %+v pass", left[key], key)
+		}
+	}
+}
