@@ -187,6 +187,8 @@ type Remote struct {
 
 // Listing is what is known of a complete listing.
 type Listing struct {
+	// Count is how many rows are there, without withdrawn ones: a listing that gave on
+	// another number is not complete.
 	Count int
 	// OwnOnly: the login sees only its own rows, so foreign ones are unknown
 	// (SEMANTICS D3).
