@@ -21,10 +21,10 @@ const (
 	CheckSkipped CheckState = "skipped" // an earlier failure made it pointless, or it cannot be known
 )
 
-// Checker is implemented by sources, targets and connection configs that can be
-// examined beyond their configuration. Check reports line by line, in the order of
-// dependence (name, TLS, token, roles, …), changes nothing for good at the other
-// side, and returns when ctx ends.
+// Checker is implemented by sources and targets that can be examined beyond their
+// configuration (logins: ConnectionType.Check). Check reports line by line, in the
+// order of dependence (name, TLS, token, roles, …), changes nothing for good at the
+// other side, and returns when ctx ends.
 type Checker interface {
 	Check(ctx context.Context, report func(Check))
 }

@@ -1,9 +1,11 @@
 package sdk
 
 import (
+	"context"
 	"fmt"
 	"sort"
 	"sync"
+	"time"
 )
 
 // Validator is implemented by config structs (pointer receiver). It returns all
@@ -18,6 +20,9 @@ type Spec[C any, N any] struct {
 	Doc     string // Markdown, embedded from doc.md
 	// Connections lists the connection types the class takes; empty = none.
 	Connections []string
+	// Service is what the class calls through its connection, in the words of
+	// ConnectionType.Offers; "" = nothing that a connection could lack.
+	Service string
 	// Default returns the config before the user's YAML is laid over it.
 	Default func() C
 	New     func(cfg C, env Env) (N, error)
@@ -31,6 +36,7 @@ type Class struct {
 	Summary     string
 	Doc         string
 	Connections []string
+	Service     string
 	// NewConfig returns a pointer to a fresh default config struct.
 	NewConfig func() any
 	// New builds the node from a pointer that NewConfig returned; the result is a
@@ -43,6 +49,20 @@ type ConnectionType struct {
 	Name      string
 	Summary   string
 	NewConfig func() any
+	// Offers says why a login cannot reach a service (Spec.Service), nil where it can:
+	// what is known without a call, such as an API that its cloud does not have. nil =
+	// it reaches everything.
+	Offers func(cfg any, service string) *FieldError
+	// Ends reads when the credential ends, from what lies on this machine; zero where
+	// that cannot be known. An error says that the credential cannot be used. Paths
+	// are relative to baseDir. nil = never known.
+	Ends func(cfg any, baseDir string) (time.Time, error)
+	// Files are what beside the configuration makes up a login, such as a certificate:
+	// when one is replaced, the login is another. Not for files that are rotated all the
+	// time and read again by themselves. nil = none.
+	Files func(cfg any, baseDir string) []string
+	// Check examines a login, as Checker does a node; nil = nothing to look at.
+	Check func(ctx context.Context, cfg any, env Env, report func(Check))
 }
 
 var (
@@ -72,7 +92,7 @@ func register[C, N any](role Role, s Spec[C, N]) {
 		panic(fmt.Sprintf("sdk: class %q: name empty or taken, or no New", s.Name))
 	}
 	classes[s.Name] = Class{
-		Name: s.Name, Role: role, Summary: s.Summary, Doc: s.Doc, Connections: s.Connections,
+		Name: s.Name, Role: role, Summary: s.Summary, Doc: s.Doc, Connections: s.Connections, Service: s.Service,
 		NewConfig: func() any {
 			var c C
 			if s.Default != nil {

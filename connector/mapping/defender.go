@@ -53,7 +53,7 @@ var Defender = Table[defender.Indicator]{
 			Set:   func(in *In, out *defender.Indicator) { out.Type = DefenderTypes[in.Rec.Kind] },
 		},
 		{
-			Property: "action", From: "config: action, rules", How: "audit → Audit, warn → Warn, block → Block; a certificate's block → BlockAndRemediate",
+			Property: "action", From: "config: action, rules", How: "audit → Audit, warn → Warn, block → Block; a certificate's block → BlockAndRemediate, a file's too with file_block: block_and_remediate",
 			Set: func(in *In, out *defender.Indicator) { out.Action = in.Action },
 		},
 		{
@@ -81,6 +81,34 @@ var Defender = Table[defender.Indicator]{
 		{
 			Property: "recommendedActions", From: "config: recommended_actions", How: "as it is",
 			Set: func(in *In, out *defender.Indicator) { out.RecommendedActions = in.Say.Recommend },
+		},
+		{
+			Property: "rbacGroupNames", From: "config: device_groups", How: "the names of the device groups; every device where none is given",
+			Set: func(in *In, out *defender.Indicator) { out.RBACGroupNames = in.Say.Groups },
+		},
+		{
+			Property: "educateUrl", From: "config: educate_url", How: "as it is, for URLs that are blocked or warned of",
+			Set: func(in *In, out *defender.Indicator) {
+				if in.Rec.Kind == indicator.URL && in.Action != DefenderAudit {
+					out.EducateURL = in.Say.EducateURL
+				}
+			},
+		},
+		{
+			Property: "mitreTechniques", From: "kill_chain, tags, config: mitre_techniques", How: "the ATT&CK techniques among them; on no page of the API, so only where the config asks for it",
+			Set: func(in *In, out *defender.Indicator) {
+				if in.Say.Techniques {
+					out.MitreTechniques = techniques(&in.Rec.Attrs)
+				}
+			},
+		},
+		{
+			Property: "category", From: "kill_chain, config: alert_category", How: "the alert category of the first phase that has one; on no page of the API, so only where the config asks for it",
+			Set: func(in *In, out *defender.Indicator) {
+				if in.Say.Category {
+					out.Category = category(&in.Rec.Attrs)
+				}
+			},
 		},
 		{
 			Property: "application", From: "", How: "always Remeld; the service fixes it at creation",

@@ -58,6 +58,10 @@ type Say struct {
 	Title       string        // templates, see Text
 	Description string
 	Recommend   string
+	EducateURL  string   // Defender's page for users
+	Groups      []string // Defender's device groups
+	// Techniques and Category ask for what is on Defender's wire and on no page.
+	Techniques, Category bool
 }
 
 // Table is the mapping of one class of destinations.

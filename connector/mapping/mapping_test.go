@@ -28,7 +28,7 @@ func everything() []*indicator.Record {
 		for _, value := range list {
 			out = append(out, &indicator.Record{Indicator: indicator.Indicator{Kind: kind, Value: value}, Attrs: indicator.Attributes{
 				Confidence: indicator.Known(74), Severity: indicator.Known(4), TLP: indicator.Red, Port: 443, Protocol: "tcp",
-				ThreatType: "malware", Description: "text", ExternalID: "x1", Owner: "ACME", Tags: []string{"rat"}, KillChain: []string{"delivery"},
+				ThreatType: "malware", Description: "text", ExternalID: "x1", Owner: "ACME", Tags: []string{"rat", "T1566"}, KillChain: []string{"delivery"},
 				References: []string{"https://ti.example/1"}, Sources: []string{"feed"}, FirstSeen: seen, LastSeen: seen, FalsePositives: 2,
 				Extra: extras(),
 			}})
@@ -59,10 +59,16 @@ func filled[O any](t *testing.T, row *Row[O]) map[string]bool {
 	t.Helper()
 	out := map[string]bool{}
 	for _, product := range []string{graph.Sentinel, graph.Defender} {
-		for _, rec := range everything() {
+		records := everything()
+		for i, rec := range slices.Concat(records, records) {
+			action := DefenderAudit
+			if i >= len(records) {
+				action = "Block"
+			}
 			var empty, full O
-			row.Set(&In{Rec: rec, Value: rec.Value, Action: DefenderAudit, Say: &Say{
-				Product: product, Title: "{value}", Recommend: "look", ThreatType: "WatchList",
+			row.Set(&In{Rec: rec, Value: rec.Value, Action: action, Say: &Say{
+				Product: product, Title: "{value}", Recommend: "look", ThreatType: "WatchList", EducateURL: "https://help.example",
+				Groups: []string{"servers"}, Techniques: true, Category: true,
 			}}, &full)
 			before, after := properties(t, &empty), properties(t, &full)
 			for name := range after {

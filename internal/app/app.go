@@ -10,8 +10,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,6 +62,10 @@ type App struct {
 	deliver    *deliver.Manager
 	web        *web.Server
 	running    atomic.Bool // Run works
+
+	// endsRead and endsAt are the last look at when logins end; of the watch alone.
+	endsRead *config.Config
+	endsAt   time.Time
 
 	commits sync.Mutex // one commit at a time
 	handing sync.Mutex // delivery is handed one state after the other
@@ -274,10 +280,15 @@ func (a *App) followLists(ctx context.Context) error {
 	return a.protect(ctx)
 }
 
-// stamp changes when a configuration file does.
+// stamp changes when a configuration file does, or one that makes up a login.
 func (a *App) stamp() string {
+	cfg, _ := a.inForce()
+	paths := slices.Clone(a.opts.Config)
+	for _, name := range slices.Sorted(maps.Keys(cfg.Connections)) {
+		paths = append(paths, loginFiles(cfg.Connections[name], cfg.BaseDir)...)
+	}
 	var s string
-	for _, path := range a.opts.Config {
+	for _, path := range paths {
 		_ = filepath.WalkDir(path, func(p string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return nil //nolint:nilerr // what cannot be read is no change

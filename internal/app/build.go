@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -35,7 +36,7 @@ type built struct {
 // target is one node aimed at one connection.
 type target struct {
 	node   *config.Node
-	to     string // the connection
+	tenant *config.Tenant
 	target sdk.Target
 	login  string         // changes with the content of the connection
 	config *config.Config // that it stands in
@@ -86,8 +87,8 @@ func (b *builder) build() (*built, error) {
 }
 
 func (b *builder) targets(n *config.Node, out *built) error {
-	for _, to := range n.To {
-		t, err := b.target(n, to)
+	for i := range n.Tenants {
+		t, err := b.target(n, &n.Tenants[i])
 		if err != nil {
 			return err
 		}
@@ -96,12 +97,12 @@ func (b *builder) targets(n *config.Node, out *built) error {
 	return nil
 }
 
-func (b *builder) target(n *config.Node, to string) (target, error) {
-	made, err := n.ClassInfo.New(n.Config, b.env(n, to))
+func (b *builder) target(n *config.Node, t *config.Tenant) (target, error) {
+	made, err := n.ClassInfo.New(t.Config, b.env(n, t.Connection))
 	if err != nil {
-		return target{}, fmt.Errorf("node %s to %s: %w", n.Name, to, err)
+		return target{}, fmt.Errorf("node %s to %s: %w", n.Name, t.Connection, err)
 	}
-	return target{node: n, to: to, target: made.(sdk.Target), login: b.content(to), config: b.cfg}, nil
+	return target{node: n, tenant: t, target: made.(sdk.Target), login: b.content(t.Connection), config: b.cfg}, nil
 }
 
 func (b *builder) env(n *config.Node, connection string) sdk.Env {
@@ -187,12 +188,19 @@ func (b *builder) login(n *config.Node) string {
 	return s
 }
 
-// content changes with the content of a login.
+// content changes with the content of a login, files that it names included.
 func (b *builder) content(connection string) string {
-	if c := b.cfg.Connections[connection]; c != nil {
-		return c.Fingerprint
+	c := b.cfg.Connections[connection]
+	if c == nil {
+		return ""
 	}
-	return ""
+	sum := sha256.New()
+	for _, path := range loginFiles(c, b.cfg.BaseDir) {
+		data, err := readFile("", path)
+		fmt.Fprintf(sum, "%d %v;", len(data), err != nil)
+		sum.Write(data)
+	}
+	return fmt.Sprintf("%s %x", c.Fingerprint, sum.Sum(nil)[:8])
 }
 
 // destinations are the targets as delivery takes them.
@@ -201,7 +209,7 @@ func (b *built) destinations(p *protection) []deliver.Destination {
 	for i, t := range slices.Concat(b.targets, b.retired) {
 		n := t.node
 		d := deliver.Destination{
-			Node: n.Name, Target: t.target, MaxTLP: n.MaxTLP, Mode: mode(n.Mode),
+			Node: n.Name, Target: t.target, MaxTLP: t.tenant.MaxTLP, Mode: mode(t.tenant.Mode),
 			Restore: n.OnDrift == "restore", RenewOnChange: n.Renew == "on_change",
 			Protect: p.at(t.target.Info().Connection), ConfigVersion: n.Fingerprint, Login: t.login, Guards: limits(n.Guard),
 			// No quiet time asked for is not the same as none given.
@@ -209,9 +217,9 @@ func (b *built) destinations(p *protection) []deliver.Destination {
 			Retired: i >= len(b.targets),
 		}
 		if t.target.Info().Blocks {
-			d.MinConfidence = n.MinConfidence
+			d.MinConfidence = t.tenant.MinConfidence
 		}
-		for _, k := range n.Keep {
+		for _, k := range t.tenant.Keep {
 			d.Keep = append(d.Keep, deliver.Keep{Name: k.Name, Filter: k.Filter})
 		}
 		out = append(out, d)

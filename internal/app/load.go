@@ -82,6 +82,24 @@ func Validate(opts Options) (found diag.List, nodes int, err error) {
 	return append(found, b.check()...), len(cfg.Nodes), nil
 }
 
+// deprecated warns of targets whose API is retired, at the node's class.
+func deprecated(b *built) diag.List {
+	var found diag.List
+	for _, t := range b.targets {
+		text := t.target.Info().Deprecated
+		if text == "" || len(found) > 0 { // it is the class's, not a tenant's
+			continue
+		}
+		at, ok := t.node.Keys["class"]
+		if !ok {
+			at = t.node.Pos
+		}
+		found = append(found, diag.Diagnostic{Severity: diag.Warning, File: at.File, Line: at.Line, Col: at.Col,
+			Msg: fmt.Sprintf("node %s sends to an API that is retired: %s", t.node.Name, text)})
+	}
+	return found
+}
+
 // check builds everything once and throws it away.
 func (b *builder) check() diag.List {
 	var found diag.List
@@ -91,6 +109,7 @@ func (b *builder) check() diag.List {
 	if _, err := readWarninglists(b.cfg); err != nil {
 		fail(config.Pos{}, err)
 	}
+	found = append(found, b.loginFindings()...)
 	for _, name := range b.cfg.Order {
 		n := b.cfg.Nodes[name]
 		spec, err := b.spec(n)
@@ -101,6 +120,7 @@ func (b *builder) check() diag.List {
 		case n.ClassInfo.Role == sdk.RoleTarget:
 			tmp := &built{}
 			err = b.targets(n, tmp)
+			found = append(found, deprecated(tmp)...)
 			tmp.close()
 		}
 		if err != nil {

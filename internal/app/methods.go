@@ -36,6 +36,7 @@ func (a *App) Methods() control.Methods {
 	control.Add(m, "mark", a.Mark)
 	control.Add(m, "why", a.Why)
 	control.Add(m, "query", a.Query)
+	control.Add(m, "doctor", a.Doctor)
 	return m
 }
 
@@ -87,7 +88,7 @@ func (a *App) Conditions(context.Context, None) ([]condition.Condition, error) {
 
 // PlanArgs ask for a plan.
 type PlanArgs struct {
-	Destination string `json:"destination"` // empty: the only one
+	Destination string `json:"destination"` // empty: all
 	Save        bool   `json:"save"`
 	Items       int    `json:"items"` // most items to return
 }
@@ -102,11 +103,7 @@ type PlanView struct {
 
 // Plan makes a plan; it sends nothing.
 func (a *App) Plan(ctx context.Context, args PlanArgs) (PlanView, error) {
-	name, err := a.destination(args.Destination)
-	if err != nil {
-		return PlanView{}, err
-	}
-	p, err := a.deliver.Plan(ctx, name, deliver.PlanOptions{Person: true, Waits: waits(ctx)})
+	p, err := a.deliver.PlanAll(ctx, args.Destination, deliver.PlanOptions{Person: true, Waits: waits(ctx)})
 	if err != nil {
 		return PlanView{}, err
 	}
@@ -157,20 +154,13 @@ func (a *App) Apply(ctx context.Context, args ApplyArgs) (*deliver.Result, error
 		control.Report(ctx, "applied %d of %d", pr.Done, pr.Total)
 	}}
 	if args.Plan == "" {
-		name, err := a.destination(args.Destination)
-		if err != nil {
-			return nil, err
-		}
-		return a.deliver.PlanAndApply(ctx, name, opts)
+		return a.deliver.PlanAndApply(ctx, args.Destination, opts)
 	}
 	p, err := a.deliver.LoadPlan(ctx, args.Plan)
 	if err != nil {
 		return nil, err
 	}
-	if p.Lacks() {
-		return &deliver.Result{Plan: p.ID, Why: p.Notes}, nil
-	}
-	return a.deliver.Apply(ctx, p, opts)
+	return a.deliver.ApplyAll(ctx, p, opts)
 }
 
 // waits tells a person at a terminal what a command waits for.
@@ -264,15 +254,11 @@ type HeldView struct {
 // Held tells what is not sent and why.
 func (a *App) Held(ctx context.Context, args HeldArgs) (HeldView, error) {
 	v := HeldView{Counts: map[reason.Code]int{}, Rows: []deliver.Held{}}
-	name, err := a.destination(args.Destination)
-	if err != nil {
-		return v, err
-	}
 	var only []reason.Code
 	if args.Reason != "" {
 		only = []reason.Code{reason.Code(args.Reason)}
 	}
-	err = a.deliver.Held(ctx, name, only, func(h deliver.Held) error {
+	err := a.deliver.Held(ctx, args.Destination, only, func(h deliver.Held) error {
 		v.Counts[h.Reason]++
 		if len(v.Rows) < args.Most {
 			v.Rows = append(v.Rows, h)
@@ -300,20 +286,17 @@ type DriftView struct {
 // Drift lists rows changed by hand (SEMANTICS D18).
 func (a *App) Drift(ctx context.Context, args DriftArgs) (DriftView, error) {
 	v := DriftView{Rows: []deliver.Drifted{}}
-	name, err := a.destination(args.Destination)
-	if err != nil {
+	var err error
+	if v.Unlisted, err = a.deliver.Unlisted(args.Destination); err != nil {
 		return v, err
 	}
-	if v.Unlisted, err = a.deliver.Unlisted(name); err != nil {
-		return v, err
-	}
-	rows, err := a.deliver.Drift(ctx, name)
+	rows, err := a.deliver.Drift(ctx, args.Destination)
 	if err != nil {
 		return v, err
 	}
 	v.Rows = append(v.Rows, rows...)
 	if args.Restore {
-		v.Restored, err = a.deliver.Restore(ctx, name, args.Identities)
+		v.Restored, err = a.deliver.Restore(ctx, args.Destination, args.Identities)
 	}
 	return v, err
 }

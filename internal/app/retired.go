@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/remeld/remeld/internal/config"
 	"github.com/remeld/remeld/internal/store"
 )
 
@@ -35,7 +36,7 @@ func (a *App) keepRetired(ctx context.Context, next *built) error {
 			a.log.Warn("the rows of a removed node are withdrawn by this process alone: its configuration cannot be kept, because a secret stands in it", "node", t.node.Name)
 			continue
 		}
-		r := &retiredTarget{t.node.Name, t.to, t.target.Info().Domain, k}
+		r := &retiredTarget{t.node.Name, t.tenant.Connection, t.target.Info().Domain, k}
 		if err := a.keepDoc(ctx, r.key(), r); err != nil {
 			return err
 		}
@@ -121,5 +122,9 @@ func (a *App) rebuild(r *retiredTarget) (target, error) {
 	if n == nil {
 		return target{}, fmt.Errorf("there is no node %q in it", r.Node)
 	}
-	return a.builder(cfg).target(n, r.To)
+	at := slices.IndexFunc(n.Tenants, func(t config.Tenant) bool { return t.Connection == r.To })
+	if at < 0 {
+		return target{}, fmt.Errorf("node %q is not aimed at %q in it", r.Node, r.To)
+	}
+	return a.builder(cfg).target(n, &n.Tenants[at])
 }

@@ -26,7 +26,7 @@ func (d *decoder) bounds(v *value, out reflect.Value, name string, tag reflect.S
 		d.report.fail(v.pos, help, "%s cannot be %s", name, v.shown())
 		return
 	}
-	have, ok := magnitude(out)
+	have, ok := magnitude(reflect.Indirect(out))
 	if !ok {
 		return
 	}

@@ -76,6 +76,7 @@ type Node struct {
 	Allow      []string
 	Connection string
 	To         []string // connections of a target
+	Tenants    []Tenant // one per connection in To
 	Config     any      // what ClassInfo.NewConfig returned, filled
 	Keep       []Keep
 	Compute    []ComputeRule

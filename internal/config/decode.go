@@ -184,7 +184,7 @@ func (d *decoder) wants(v *value, k kind, name string) bool {
 func (d *decoder) slice(v *value, out reflect.Value, name string) {
 	items := v.items
 	switch {
-	case v.kind == scalar && isScalarType(out.Type().Elem()):
+	case v.kind == scalar && (isScalarType(out.Type().Elem()) || reflect.PointerTo(out.Type().Elem()).Implements(textType)):
 		items = []*value{v}
 	case !d.wants(v, list, name):
 		return

@@ -122,15 +122,38 @@ func (x exporter) node(n *Node) map[string]any {
 	}
 	out["class"] = n.Class
 	out["config"] = x.of(n.Config)
-	for name, list := range map[string][]string{"inputs": n.Inputs, "allow": n.Allow, "to": n.To} {
+	for name, list := range map[string][]string{"inputs": n.Inputs, "allow": n.Allow} {
 		if len(list) > 0 {
 			out[name] = list
 		}
+	}
+	if len(n.To) > 0 {
+		out["to"] = x.tenants(n)
 	}
 	if n.Connection != "" {
 		out["connection"] = n.Connection
 	}
 	x.rules(n, out)
+	return out
+}
+
+// tenants are the names of a target's connections; where something differs for a
+// tenant, all that holds for it.
+func (x exporter) tenants(n *Node) []any {
+	var out []any
+	for i, name := range n.To {
+		if i >= len(n.Tenants) || !n.Tenants[i].Differs {
+			out = append(out, name)
+			continue
+		}
+		t := &n.Tenants[i]
+		keep := map[string]any{}
+		for _, k := range t.Keep[len(n.Keep):] {
+			keep[k.Name] = x.text(k.Filter.String())
+		}
+		out = append(out, map[string]any{"connection": name, "config": x.of(t.Config), "keep": keep, "max_tlp": x.of(t.MaxTLP),
+			"min_confidence": t.MinConfidence, "mode": t.Mode})
+	}
 	return out
 }
 

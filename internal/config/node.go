@@ -13,16 +13,16 @@ import (
 
 // nodeKeys are the engine keys of a node as they stand in a file.
 type nodeKeys struct {
-	Class      string   `yaml:"class" doc:"What the node is: a source, a processor or a destination."`
-	Prototype  string   `yaml:"prototype" doc:"Ready-made node of the library to start from; keys given here win."`
-	Inputs     []string `yaml:"inputs" roles:"processor,feed,target" doc:"Nodes whose rows come in, in order."`
-	Allow      []string `yaml:"allow" roles:"processor,feed,target" doc:"Nodes whose rows, and all they cover, are let out of this one (allow-lists)."`
-	Connection string   `yaml:"connection" roles:"source,processor,feed" doc:"Login under connections: that the node uses."`
-	To         []string `yaml:"to" roles:"target" doc:"Logins under connections:, one per tenant that is kept in step."`
-	Config     *value   `yaml:"config" doc:"The keys of the class."`
-	Keep       *value   `yaml:"keep" doc:"Named conditions in TQL; a row that one does not hold for is dropped with its name as the reason."`
-	Compute    *value   `yaml:"compute" roles:"source" doc:"Attributes and the expressions that they are computed from."`
-	Attributes *value   `yaml:"attributes" roles:"source" doc:"Constants that are set on every row."`
+	Class      string       `yaml:"class" doc:"What the node is: a source, a processor or a destination."`
+	Prototype  string       `yaml:"prototype" doc:"Ready-made node of the library to start from; keys given here win."`
+	Inputs     []string     `yaml:"inputs" roles:"processor,feed,target" doc:"Nodes whose rows come in, in order."`
+	Allow      []string     `yaml:"allow" roles:"processor,feed,target" doc:"Nodes whose rows, and all they cover, are let out of this one (allow-lists)."`
+	Connection string       `yaml:"connection" roles:"source,processor,feed" doc:"Login under connections: that the node uses."`
+	To         []tenantKeys `yaml:"to" roles:"target" doc:"Logins under connections:, one per tenant that is kept in step: names, or mappings with what differs for a tenant."`
+	Config     *value       `yaml:"config" doc:"The keys of the class."`
+	Keep       *value       `yaml:"keep" doc:"Named conditions in TQL; a row that one does not hold for is dropped with its name as the reason."`
+	Compute    *value       `yaml:"compute" roles:"source" doc:"Attributes and the expressions that they are computed from."`
+	Attributes *value       `yaml:"attributes" roles:"source" doc:"Constants that are set on every row."`
 	Settings   `yaml:",inline"`
 }
 
@@ -71,12 +71,15 @@ func (b *nodeBuilder) node(e entry) {
 	b.decode.structure(tree, reflect.ValueOf(&keys).Elem(), where)
 	n := &Node{
 		Name: e.name, Class: keys.Class, Prototype: keys.Prototype, Inputs: keys.Inputs, Allow: keys.Allow,
-		Connection: keys.Connection, To: keys.To, Settings: keys.Settings, Pos: e.pos, Keys: map[string]Pos{},
+		Connection: keys.Connection, Settings: keys.Settings, Pos: e.pos, Keys: map[string]Pos{},
 	}
 	for _, k := range tree.keys {
 		n.Keys[k.name] = k.pos
 	}
 	b.cfg.Nodes[e.name], b.trees[e.name] = n, tree
+	for i := range keys.To {
+		n.To = append(n.To, keys.To[i].Connection)
+	}
 	b.conditions(n, keys.Keep)
 	b.computed(n, keys.Compute)
 	b.constants(n, keys.Attributes)
@@ -87,9 +90,12 @@ func (b *nodeBuilder) node(e entry) {
 	}
 	n.ClassInfo = class
 	b.roles(n, tree)
+	before := b.report.errors()
 	b.classConfig(n, keys.Config)
+	sound := b.report.errors() == before
 	n.defaultsFor(class.Role)
 	b.exposure(n)
+	b.tenants(n, &keys, tree, sound)
 }
 
 // exposure checks who can read what the node gives out (SEMANTICS F: red nowhere,
@@ -172,60 +178,4 @@ func (n *Node) defaultsFor(role sdk.Role) {
 			n.MaxTLP = indicator.AmberStrict
 		}
 	}
-}
-
-// logins checks connection: and to:.
-func (b *nodeBuilder) logins(n *Node, tree *value) {
-	if n.ClassInfo.Name == "" {
-		return
-	}
-	if n.Connection != "" && n.ClassInfo.Role != sdk.RoleTarget {
-		b.login(n, n.Connection, tree.get("connection").pos)
-	}
-	if n.ClassInfo.Role != sdk.RoleTarget {
-		return
-	}
-	if len(n.To) == 0 && len(n.ClassInfo.Connections) > 0 {
-		b.report.fail(n.Pos, "name one or several connections, as to: [contoso]", "node %s sends to nobody: \"to\" is missing", n.Name)
-	}
-	for i, name := range n.To {
-		pos := itemPos(tree.get("to"), i)
-		if slices.Contains(n.To[:i], name) {
-			b.report.fail(pos, "remove one of them", "connection %q is named twice", name)
-			continue
-		}
-		b.login(n, name, pos)
-	}
-}
-
-func (b *nodeBuilder) login(n *Node, name string, at Pos) {
-	c, known := b.cfg.Connections[name]
-	if !known {
-		names := make([]string, 0, len(b.cfg.Connections))
-		for c := range b.cfg.Connections {
-			names = append(names, c)
-		}
-		help := diag.DidYouMean(name, names)
-		if help == "" {
-			help = "add it under connections:"
-		}
-		b.report.fail(at, help, "there is no connection %q", name)
-		return
-	}
-	types := n.ClassInfo.Connections
-	switch {
-	case len(types) == 0:
-		b.report.fail(at, "remove it", "class %s takes no connection", n.Class)
-	case c != nil && !slices.Contains(types, c.Type):
-		b.report.fail(at, "it takes "+strings.Join(types, " or "), "class %s cannot use %q, a connection of type %s", n.Class, name, c.Type)
-	}
-}
-
-// itemPos is the place of item i of a list, or of the single value that stands
-// for it.
-func itemPos(v *value, i int) Pos {
-	if v.kind == list && i < len(v.items) {
-		return v.items[i].pos
-	}
-	return v.pos
 }

@@ -52,6 +52,9 @@ type Result struct {
 	// Left is the number of items that go on with a later apply; Why says why.
 	Left int      `json:"left"`
 	Why  []string `json:"why,omitempty"`
+	// Parts are the results by quota domain of a plan of several; each is an apply of
+	// its own id.
+	Parts []*Result `json:"parts,omitempty"`
 }
 
 // Partial reports whether not everything was done (exit code 3).
@@ -100,11 +103,9 @@ func (m *Manager) Apply(ctx context.Context, p *Plan, opts ApplyOptions) (*Resul
 	return m.applyHeld(ctx, g, p, opts)
 }
 
-// PlanAndApply plans a destination and applies that, with nobody in between: what a
-// person asks for is not taken out of its hands by the loop. A plan that found nothing
-// to do because something is missing is a partial result.
-func (m *Manager) PlanAndApply(ctx context.Context, name string, opts ApplyOptions) (*Result, error) {
-	g, err := m.holdTelling(ctx, name, opts.Waits)
+// planAndApply is PlanAndApply at one group.
+func (m *Manager) planAndApply(ctx context.Context, group string, opts ApplyOptions) (*Result, error) {
+	g, err := m.holdTelling(ctx, group, opts.Waits)
 	if err != nil {
 		return nil, err
 	}

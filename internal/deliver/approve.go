@@ -115,6 +115,14 @@ func (m *Manager) Approve(ctx context.Context, id, by, why string, until time.Ti
 	if err != nil {
 		return fmt.Errorf("approve %s: no stop or plan of that id stands", id)
 	}
+	for _, part := range p.Parts {
+		if err := m.Approve(ctx, part, by, why, until); err != nil {
+			return err
+		}
+	}
+	if len(p.Parts) > 0 {
+		return nil
+	}
 	g, err := m.hold(ctx, p.Group)
 	if err != nil {
 		return err

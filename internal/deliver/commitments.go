@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -13,7 +14,8 @@ import (
 
 // SoleContributions counts, by destination node and then by source, the live rows
 // that nobody but the given sources speaks for: what would be withdrawn if they
-// went (SEMANTICS E11). A row of several of them counts for each.
+// went (SEMANTICS E11). A row of several of them counts for each; one that is on its way
+// counts as live.
 func (m *Manager) SoleContributions(ctx context.Context, sources []string) (map[string]map[string]int, error) {
 	out := map[string]map[string]int{}
 	for _, g := range m.groupsSorted() {
@@ -29,11 +31,11 @@ func (m *Manager) SoleContributions(ctx context.Context, sources []string) (map[
 }
 
 func (s *site) soleContributions(sources []string, out map[string]map[string]int) {
-	for _, r := range s.book.Rows {
+	s.book.Owed(func(r *ledger.Row) {
 		by := r.Sources()
 		others := slices.ContainsFunc(by, func(src string) bool { return !slices.Contains(sources, src) })
-		if !r.Present() || others || len(by) == 0 {
-			continue
+		if others || len(by) == 0 {
+			return
 		}
 		for _, node := range r.Nodes() {
 			if out[node] == nil {
@@ -43,14 +45,13 @@ func (s *site) soleContributions(sources []string, out map[string]map[string]int
 				out[node][src]++
 			}
 		}
-	}
+	})
 }
 
-// AllowWithdrawals lets as many withdrawals of a node's destinations pass the
-// guards as bySource says, until the given time: a person saw them in the preview
-// of a commit and approved exactly those.
-func (m *Manager) AllowWithdrawals(ctx context.Context, node string, bySource map[string]int, by, why string, until time.Time) error {
-	g, err := m.hold(ctx, node)
+// allowAt is AllowWithdrawals for one group: of what was approved, as many as there
+// are at the tenant.
+func (m *Manager) allowAt(ctx context.Context, group, node string, bySource map[string]int, by, why string, until time.Time) error {
+	g, err := m.hold(ctx, group)
 	if err != nil {
 		return err
 	}
@@ -59,13 +60,17 @@ func (m *Manager) AllowWithdrawals(ctx context.Context, node string, bySource ma
 	if err != nil {
 		return err
 	}
-	total := 0
-	for _, n := range bySource {
-		total += n
-	}
+	sources := slices.Sorted(maps.Keys(bySource))
 	for _, s := range sites {
+		here := map[string]map[string]int{}
+		s.soleContributions(sources, here)
+		total := 0
+		for src, n := range bySource {
+			total += min(n, here[node][src])
+		}
 		s.window.Allow(guard.Allowance{Key: guard.Key{Class: guard.Delete}, Left: total, Until: until, By: by, Reason: why})
 		for src, n := range bySource {
+			n = min(n, here[node][src])
 			s.window.Allow(guard.Allowance{Key: guard.Key{Class: guard.Source, Of: src}, Left: n, Until: until, By: by, Reason: why})
 		}
 		c := s.book.Begin()
@@ -79,18 +84,18 @@ func (m *Manager) AllowWithdrawals(ctx context.Context, node string, bySource ma
 	return nil
 }
 
-// LiveOf counts the rows at a destination domain that a node speaks for, whether or not
-// anything is aimed there now.
+// LiveOf counts the rows at a destination domain that a node speaks for, those on their
+// way included, whether or not anything is aimed there now.
 func (m *Manager) LiveOf(ctx context.Context, node, domain string) (int, error) {
 	b, err := ledger.Read(ctx, m.deps.Store, store.Fence{}, domain, m.deps.Clock.Now())
 	if err != nil {
 		return 0, err
 	}
 	live := 0
-	for _, r := range b.Rows {
-		if r.Present() && slices.Contains(r.Nodes(), node) {
+	b.Owed(func(r *ledger.Row) {
+		if slices.Contains(r.Nodes(), node) {
 			live++
 		}
-	}
+	})
 	return live, nil
 }

@@ -88,6 +88,7 @@ func (p *planner) wantedItems(s *site, w *want) []*Item {
 		return []*Item{p.item(s, w, Renew)}
 	}
 	p.plan.Keep++
+	p.kept[s.domain]++
 	if !sameWants(r.Contributors, w.wants) {
 		it := p.item(s, w, Note)
 		it.Score = w.object.Score

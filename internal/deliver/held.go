@@ -11,12 +11,11 @@ import (
 	"github.com/remeld/remeld/internal/deliver/reason"
 )
 
-// Held calls fn for every record of a destination that is not sent, and for every
-// row that is frozen, with the reason. only filters by code, with or without its
+// heldAt is Held for one group. only filters by code, with or without its
 // detail ("filter", "filter/sure"); none is all. Nothing is stored for a loser:
 // the same pure functions that made the plan are asked again (SEMANTICS D9).
-func (m *Manager) Held(ctx context.Context, name string, only []reason.Code, fn func(Held) error) error {
-	g, err := m.current(ctx, name)
+func (m *Manager) heldAt(ctx context.Context, group, name string, only []reason.Code, fn func(Held) error) error {
+	g, err := m.current(ctx, group)
 	if err != nil {
 		return err
 	}
@@ -38,7 +37,7 @@ func (m *Manager) Held(ctx context.Context, name string, only []reason.Code, fn 
 		return fn(h)
 	}
 	for i, d := range p.dests {
-		if name != d.Node && name != g.name && name != p.judges[i].domain {
+		if name != "" && name != d.Node && name != g.name && name != p.judges[i].domain {
 			continue
 		}
 		err := p.up.Desired(ctx, d.Node, func(rec *indicator.Record) error {
@@ -112,22 +111,25 @@ type Drifted struct {
 // Unlisted says, by domain, why a destination's tenant cannot be listed: what was
 // changed there by hand cannot be known.
 func (m *Manager) Unlisted(name string) (map[string]string, error) {
-	g, err := m.groupOf(name)
-	if err != nil {
-		return nil, err
-	}
 	out := map[string]string{}
-	for _, d := range g.dests {
-		if info := d.Target.Info(); info.Blind != "" {
-			out[info.Domain] = info.Blind
+	err := m.inTurn(name, func(group string) error {
+		g, err := m.groupOf(group)
+		if err != nil {
+			return err
 		}
-	}
-	return out, nil
+		for _, d := range g.dests {
+			if info := d.Target.Info(); info.Blind != "" {
+				out[info.Domain] = info.Blind
+			}
+		}
+		return nil
+	})
+	return out, err
 }
 
-// Drift takes a new listing and returns the rows changed by hand (SEMANTICS D18).
-func (m *Manager) Drift(ctx context.Context, name string) ([]Drifted, error) {
-	g, err := m.hold(ctx, name)
+// driftAt is Drift for one group.
+func (m *Manager) driftAt(ctx context.Context, group string) ([]Drifted, error) {
+	g, err := m.hold(ctx, group)
 	if err != nil {
 		return nil, err
 	}
@@ -151,10 +153,9 @@ func (m *Manager) Drift(ctx context.Context, name string) ([]Drifted, error) {
 	return out, nil
 }
 
-// Restore marks rows changed by hand to be put back with the next apply; no
-// identities means all of them. It returns how many were marked.
-func (m *Manager) Restore(ctx context.Context, name string, identities []string) (int, error) {
-	g, err := m.hold(ctx, name)
+// restoreAt is Restore for one group.
+func (m *Manager) restoreAt(ctx context.Context, group string, identities []string) (int, error) {
+	g, err := m.hold(ctx, group)
 	if err != nil {
 		return 0, err
 	}
@@ -183,12 +184,9 @@ func (m *Manager) Restore(ctx context.Context, name string, identities []string)
 	return n, nil
 }
 
-// Adopt takes the rows over that carry this store's mark but are not in its
-// ledger, and, with createdBy set, those another app made without a mark: they
-// become ours by the update that the next apply writes (SEMANTICS D2). It returns
-// how many were taken over.
-func (m *Manager) Adopt(ctx context.Context, name, createdBy string) (int, error) {
-	g, err := m.hold(ctx, name)
+// adoptAt is Adopt for one group.
+func (m *Manager) adoptAt(ctx context.Context, group, createdBy string) (int, error) {
+	g, err := m.hold(ctx, group)
 	if err != nil {
 		return 0, err
 	}

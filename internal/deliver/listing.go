@@ -65,21 +65,29 @@ func (o owner) app(r *sdk.Remote) bool { return r.App == "" || len(o.apps) == 0 
 
 // view is a listing seen from a ledger.
 type view struct {
-	foreign    int
+	foreign    map[string]bool   // ids of rows that take slots and are not in a ledger
 	duplicate  map[string]string // foreign rows: identity → id
 	allow      map[string]string // foreign allow rows: slot → id
 	unknown    map[string]string // our mark without a ledger row: identity → id
 	otherMarks map[string]int    // mark → rows of our app
 }
 
-func (l *listing) see(b *ledger.Book, o owner, serviceNow time.Time) view {
-	v := view{duplicate: map[string]string{}, allow: map[string]string{}, unknown: map[string]string{}, otherMarks: map[string]int{}}
+// see judges the rows of a listing. siblings are the ledgers of the other domains of
+// the quota: domains that are scopes of one tenant list each other's rows, which are
+// counted where they belong.
+func (l *listing) see(b *ledger.Book, siblings []*ledger.Book, o owner, serviceNow time.Time) view {
+	v := view{foreign: map[string]bool{}, duplicate: map[string]string{}, allow: map[string]string{}, unknown: map[string]string{}, otherMarks: map[string]int{}}
 	if l == nil {
 		return v
 	}
 	known := make(map[string]bool, len(b.Rows))
 	for _, r := range b.Rows {
 		known[r.RemoteID] = true
+	}
+	for _, other := range siblings {
+		for _, r := range other.Rows {
+			known[r.RemoteID] = true
+		}
 	}
 	doubt := b.InDoubt()
 	for id := range l.rows {
@@ -91,14 +99,14 @@ func (l *listing) see(b *ledger.Book, o owner, serviceNow time.Time) view {
 		if o.ours(&r) {
 			if !doubt[r.Identity] {
 				v.unknown[r.Identity] = id
-				v.foreign++
+				v.foreign[id] = true
 			}
 			continue
 		}
 		if o.otherMark(&r) {
 			v.otherMarks[r.Mark]++
 		}
-		v.foreign++
+		v.foreign[id] = true
 		v.duplicate[r.Identity] = id
 		if allows(r.Action) {
 			v.allow[r.Slot] = id

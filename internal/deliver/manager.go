@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -165,6 +166,38 @@ func (m *Manager) groupOf(name string) (*group, error) {
 	}
 	slices.Sort(names)
 	return nil, fmt.Errorf("no destination %q: the destinations are %v", name, slices.Compact(names))
+}
+
+// groupsNamed lists the groups that a name means, by name: every one that a node is
+// aimed at, the one of a destination or quota domain, or all of them for "".
+func (m *Manager) groupsNamed(name string) ([]string, error) {
+	if name == "" {
+		var out []string
+		for _, g := range m.groupsSorted() {
+			out = append(out, g.name)
+		}
+		if len(out) == 0 {
+			return nil, errors.New("the configuration has no destination that is planned")
+		}
+		return out, nil
+	}
+	m.mu.Lock()
+	var out []string
+	for _, d := range m.dests {
+		if d.Node == name {
+			out = append(out, quotaOf(d.Target.Info()))
+		}
+	}
+	m.mu.Unlock()
+	if len(out) == 0 {
+		g, err := m.groupOf(name)
+		if err != nil {
+			return nil, err
+		}
+		return []string{g.name}, nil
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
 }
 
 // groupsSorted lists the groups by name.

@@ -132,6 +132,12 @@ type Plan struct {
 	Stops    []StopReport              `json:"stops,omitempty"`
 	// Notes say what the plan had to do without: a listing, an answer.
 	Notes []string `json:"notes,omitempty"`
+	// Tenants is what the plan does at each destination domain, and what is to be known
+	// of it.
+	Tenants []Tenant `json:"tenants,omitempty"`
+	// Parts are the ids of the plans, one a quota domain, that this one holds together;
+	// it has no items of its own then.
+	Parts []string `json:"parts,omitempty"`
 	// Undoes is the apply that this plan rolls back (SEMANTICS D17); Conflicts are its
 	// objects that changed since, which stay as they are.
 	Undoes    string `json:"undoes,omitempty"`
@@ -140,6 +146,29 @@ type Plan struct {
 	First bool `json:"first,omitempty"`
 	// Waiting: the loop saved it for a person; it goes once it cannot be applied.
 	Waiting bool `json:"waiting,omitempty"`
+}
+
+// Tenant is one line of a plan's matrix.
+type Tenant struct {
+	Domain     string         `json:"domain"`
+	Connection string         `json:"connection,omitempty"`
+	Nodes      []string       `json:"nodes"`
+	Actions    map[Action]int `json:"actions"` // objects
+	Keep       int            `json:"keep"`
+	Held       int            `json:"held"` // records held out
+	Live       int            `json:"live"`
+	Unlisted   string         `json:"unlisted,omitempty"`   // why it cannot be listed
+	Deprecated string         `json:"deprecated,omitempty"` // since when its API is retired
+	Cost       string         `json:"cost,omitempty"`       // what the plan's writes cost
+}
+
+// writes counts the objects that are written or withdrawn.
+func (t *Tenant) writes() int {
+	n := 0
+	for _, a := range []Action{Create, Update, Renew, Replace, Delete} {
+		n += t.Actions[a]
+	}
+	return n
 }
 
 // samplesEach bounds the samples of one reason.

@@ -41,7 +41,22 @@ func (m *Manager) SavePlan(ctx context.Context, p *Plan) error {
 	}
 	c.Writes = append(c.Writes, store.Write{Space: planSpace, Key: []byte(p.ID), Value: head})
 	n := uint32(0)
-	for part := range slices.Chunk(p.Items, planPart) {
+	for _, id := range p.Parts {
+		m.mu.Lock()
+		part := m.plans[id]
+		m.mu.Unlock()
+		if part == nil {
+			return fmt.Errorf("save plan %s: its part %s is no more: plan again", p.ID, id)
+		}
+		if err := m.SavePlan(ctx, part); err != nil {
+			return err
+		}
+	}
+	items := p.Items
+	if len(p.Parts) > 0 {
+		items = nil // they are the parts'
+	}
+	for part := range slices.Chunk(items, planPart) {
 		val, err := json.Marshal(part)
 		if err != nil {
 			return fmt.Errorf("save plan %s: %w", p.ID, err)

@@ -62,6 +62,7 @@ func (m *Manager) Rollback(ctx context.Context, apply string) (*Plan, error) {
 	}
 	p.fit()
 	p.plan.total()
+	p.matrix()
 	if notes != "" {
 		p.plan.Notes = append(p.plan.Notes, strings.Split(notes, "\n")...)
 	}

@@ -55,6 +55,8 @@ type planner struct {
 	slots    map[string]map[string]string
 	// granted and refused are the outcome for the records that were placed.
 	granted map[nodeKey]bool
+	desired []int          // records read, by node
+	kept    map[string]int // objects right as they are, by domain
 	refused map[nodeKey]reason.Code
 }
 
@@ -63,6 +65,7 @@ type planner struct {
 func (p *planner) collect(ctx context.Context, keep int) error {
 	p.best = rank.NewBest(keep, cloneRecord)
 	p.standing, p.why = nil, map[nodeKey]reason.Code{}
+	p.desired = make([]int, len(p.dests))
 	p.plan.Desired, p.plan.Reasons, p.plan.Samples = 0, map[reason.Code]int{}, map[reason.Code][]Held{}
 	for i, d := range p.dests {
 		for _, rec := range p.hand[d.Node] {
@@ -81,6 +84,7 @@ func (p *planner) collect(ctx context.Context, keep int) error {
 
 func (p *planner) offer(node int, rec *indicator.Record, hand bool) {
 	p.plan.Desired++
+	p.desired[node]++
 	j := p.judges[node]
 	since, holds := p.holders[rec.Indicator]
 	code, detail := j.allows(rec, hand)

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -29,6 +30,8 @@ type site struct {
 	sure bool
 	// nodes aimed at this domain, in order.
 	dests []*Destination
+	// siblings are the ledgers of the other domains of the quota.
+	siblings []*ledger.Book
 }
 
 // blind: the tenant cannot be listed with this configuration.
@@ -66,16 +69,18 @@ func (s *site) shut() reason.Code {
 // within it. 0 capacity is no limit (-1).
 func budget(sites []*site, present int) (limit, foreign int) {
 	capacity, reserve, learned := 0, 0, -1
+	ids := map[string]bool{} // scopes of one tenant list the same foreign rows
 	for _, s := range sites {
 		if s.info.Capacity > 0 && (capacity == 0 || s.info.Capacity < capacity) {
 			capacity = s.info.Capacity
 		}
 		reserve = max(reserve, s.info.Reserve)
-		foreign += s.seen.foreign
+		maps.Copy(ids, s.seen.foreign)
 		if !s.book.Meta.LearnedAt.IsZero() {
 			learned = max(learned, 0) + s.book.Meta.Learned
 		}
 	}
+	foreign = len(ids)
 	if capacity == 0 {
 		return -1, foreign
 	}

@@ -43,6 +43,11 @@ func (m *Manager) sites(ctx context.Context, g *group) ([]*site, error) {
 		if s.owner.apps[""] {
 			s.owner.apps = nil
 		}
+		for _, other := range sites {
+			if other != s {
+				s.siblings = append(s.siblings, other.book)
+			}
+		}
 		m.refresh(s)
 	}
 	return sites, nil
@@ -89,7 +94,7 @@ func (m *Manager) tick(s *site) {
 		s.list = nil
 	}
 	if s.sighted == nil || s.sighted != s.list {
-		s.seen = s.list.see(s.book, s.owner, s.now)
+		s.seen = s.list.see(s.book, s.siblings, s.owner, s.now)
 		s.sighted = s.list
 	}
 	s.doubt = s.book.InDoubt()

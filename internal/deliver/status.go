@@ -86,7 +86,24 @@ func (s *site) status() Status {
 // (SEMANTICS D8). Protection still wins. It ends after ttl (0 = the default) and
 // is withdrawn then. The node must be a destination.
 func (m *Manager) Block(ctx context.Context, node string, i indicator.Indicator, ttl time.Duration, why, by string) (*Result, error) {
-	g, err := m.hold(ctx, node) // the loop would take it out of a person's hands
+	var all *Result
+	err := m.inTurn(node, func(group string) error {
+		r, err := m.blockAt(ctx, group, node, i, ttl, why, by)
+		switch {
+		case r == nil:
+		case all == nil:
+			all = r
+		default:
+			all.add(r)
+		}
+		return err
+	})
+	return all, err
+}
+
+// blockAt is Block at one group.
+func (m *Manager) blockAt(ctx context.Context, group, node string, i indicator.Indicator, ttl time.Duration, why, by string) (*Result, error) {
+	g, err := m.hold(ctx, group) // the loop would take it out of a person's hands
 	if err != nil {
 		return nil, err
 	}

@@ -155,3 +155,29 @@ func TestD16_NobodyComesBetweenPlanAndApply(t *testing.T) {
 	}
 	g.busy.Unlock()
 }
+
+// What a call is just making counts where it is decided what goes: a commit in that
+// moment must neither forget it (SEMANTICS D1) nor preview nothing (E11).
+func TestE11_WhatIsOnItsWayCounts(t *testing.T) {
+	r := newRig(t, 100)
+	r.wantMany(3, "feed")
+	asked := 0
+	r.tenant.fault = func(_ int, op sdk.OpName, phase string) error {
+		if op != sdk.OpUpsert || phase == "before" {
+			return nil
+		}
+		asked++ // the tenant has them, and nobody here heard of it
+		sole, err := r.m.SoleContributions(t.Context(), []string{"feed"})
+		if err != nil || sole["def"]["feed"] != 3 {
+			t.Errorf("sole contributions %v, %v", sole, err)
+		}
+		if n, err := r.m.LiveOf(t.Context(), "def", r.dests[0].Target.Info().Domain); err != nil || n != 3 {
+			t.Errorf("%d live, %v", n, err)
+		}
+		return nil
+	}
+	r.sync()
+	if asked == 0 {
+		t.Error("nothing was made")
+	}
+}

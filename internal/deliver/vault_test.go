@@ -76,7 +76,9 @@ func (v *vault) List(ctx context.Context, gate sdk.Gate, fn func(sdk.Remote) err
 		if err != nil {
 			panic(err)
 		}
-		l.Count++
+		if !r.Withdrawn {
+			l.Count++
+		}
 		err = fn(sdk.Remote{ID: id, Identity: r.Identity, Slot: r.Identity, Value: r.Value, Mark: r.Mark, App: "app", Expires: r.Expires, Hash: "h:" + r.Note, Raw: raw,
 			Generation: r.Generation, Created: r.Created, Modified: r.Modified, Withdrawn: r.Withdrawn})
 		if err != nil {

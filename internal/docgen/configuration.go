@@ -98,7 +98,7 @@ func nodeKeys(fields []config.Field) string {
 func rolesOfParent(fields []config.Field, f config.Field) string {
 	parent, _, _ := strings.Cut(f.Path, ".")
 	for _, p := range fields {
-		if p.Path == parent {
+		if p.Path == strings.TrimSuffix(parent, "[]") {
 			return strings.Join(p.Roles, ",")
 		}
 	}

@@ -82,7 +82,7 @@ func TestChecklist03_ResourcesThatExist(t *testing.T) {
 			t.Errorf("%s: %d %s", res, r.status, r.body)
 		}
 	}
-	r := w.form(v2path, v2form("scope", "https://vault.azure.net/.default")...)
+	r := w.form(v2path, v2form("scope", "https://nobody.example/.default")...)
 	checkAADSTS(t, r, 400, "invalid_resource", 500011)
 }
 

@@ -89,7 +89,7 @@ func TestGraphChecklist5_Connection(t *testing.T) {
 	w.fault(Rule{Op: "ti-create", Count: 1, Action: Action{Reset: true, When: "after"}})
 	w.fault(Rule{Op: "ti-list", Count: 1, Action: Action{Latency: Duration(time.Minute), LatencyMode: "advance"}})
 	do := func(tail string, body any) error {
-		req := w.request("POST", tiPath+tail, body)
+		req := w.request("POST", graphTiPath+tail, body)
 		req.Header.Set("Authorization", "Bearer "+w.graphToken(testTenant, "g"))
 		resp, err := w.client.Do(req)
 		if err != nil {
@@ -224,10 +224,10 @@ func TestGraphChecklist7_Throttle(t *testing.T) {
 	if graphCode(r) != "429 TooManyRequests" || r.header.Get("Retry-After") != "40" || !strings.Contains(string(r.body), `"status":"429"`) {
 		t.Fatalf("%d %v %s", r.status, r.header, r.body)
 	}
-	if r := w.by("h", "GET", tiPath, nil); r.status != 200 {
+	if r := w.by("h", "GET", graphTiPath, nil); r.status != 200 {
 		t.Errorf("another app: %d", r.status)
 	}
-	req := w.request("GET", tiPath, nil)
+	req := w.request("GET", graphTiPath, nil)
 	req.Header.Set("Authorization", "Bearer "+w.graphToken(otherTenant, "g"))
 	if r := w.send(req); r.status != 200 {
 		t.Errorf("another tenant: %d", r.status)

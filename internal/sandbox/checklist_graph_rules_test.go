@@ -63,7 +63,7 @@ func TestGraphChecklist4_Observed(t *testing.T) {
 			t.Errorf("%s %v: %d %s", name, v, r.status, r.body)
 		}
 	}
-	req := w.request("GET", tiPath+"?$top=1", nil)
+	req := w.request("GET", graphTiPath+"?$top=1", nil)
 	req.Header.Set("Authorization", w.graphToken(testTenant, "g"))
 	if r := w.send(req); r.status != 200 {
 		t.Errorf("token without Bearer: %d %s", r.status, r.body)

@@ -100,7 +100,12 @@ func TestSDK_ClientCertificateCredential(t *testing.T) {
 
 func useSDK(t *testing.T, w *twin, cred azcore.TokenCredential) {
 	t.Helper()
-	tok, err := cred.GetToken(t.Context(), policy.TokenRequestOptions{Scopes: []string{resource + "/.default"}})
+	useToken(t, w, cred, policy.TokenRequestOptions{Scopes: []string{resource + "/.default"}})
+}
+
+func useToken(t *testing.T, w *twin, cred azcore.TokenCredential, opts policy.TokenRequestOptions) {
+	t.Helper()
+	tok, err := cred.GetToken(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}

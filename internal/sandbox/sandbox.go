@@ -132,7 +132,7 @@ func Start(ctx context.Context, opts Options) (*Sandbox, error) {
 func (s *Sandbox) services() error {
 	var err error
 	s.entra, err = entra.New(entra.Config{
-		Tenants: s.opts.Tenants, Resources: slices.Concat(sentinel.Audiences(), s.opts.Resources, graph.Resources(graphHosts)), Own: own, Hosts: loginHosts,
+		Tenants: s.opts.Tenants, Resources: slices.Concat(sentinel.Audiences(), s.opts.Resources, graph.Resources(graphHosts), nationalResources), Own: own, Hosts: loginHosts,
 		Lifetime: s.opts.TokenLifetime, Instance: uuid.NewString(), Switches: s.Switches,
 	})
 	if err != nil {

@@ -227,8 +227,13 @@ func (s *search) repeatTest(candidates []int, times int, b bounds, then func() b
 			return false
 		}
 		free := s.list[i].number - s.used[i]
-		for n := min(free, times); n > 0 && !s.exhausted; n-- {
-			if s.take(i, n, b, func() bool { return s.repeatTest(candidates[at+1:], times-n, b, then) }) {
+		// Fewer of this one leave more for what is behind; where that was not even
+		// reached, they are no help.
+		reached := true
+		next := func() bool { reached = true; return then() }
+		for n := min(free, times); n > 0 && reached && !s.exhausted; n-- {
+			reached = false
+			if s.take(i, n, b, func() bool { return s.repeatTest(candidates[at+1:], times-n, b, next) }) {
 				return true
 			}
 		}

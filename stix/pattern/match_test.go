@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 // scene is observed data: one object of most types of values, references, and times.
@@ -24,7 +26,7 @@ const scene = `{"type":"bundle","id":"bundle--1","objects":[
   "a_bin":"YWxpY2U=","a_hex":"616c696365","bad_hex":"zz","lines":"a\nb","net":"10.1.2.3/16","list":[1,[2,3],{"k":"v"}],"has-hyphen":{"a.b":1}},
  {"type":"mutex","id":"mutex--1","name":"named by nobody"}]}`
 
-func mustRead(tb testing.TB, text string) *Observed {
+func mustRead(tb rapid.TB, text string) *Observed {
 	tb.Helper()
 	o, err := ReadObserved([]byte(text))
 	if err != nil {
@@ -110,7 +112,7 @@ func TestOneObjectSatisfiesABracket(t *testing.T) {
 
 // people are observations at seconds of one minute, a letter each: a name, its first
 // and last second, and how many times.
-func people(tb testing.TB, rows ...string) *Observed {
+func people(tb rapid.TB, rows ...string) *Observed {
 	tb.Helper()
 	var b strings.Builder
 	for i, row := range rows {
@@ -188,6 +190,15 @@ func TestManyObservationsAreDecided(t *testing.T) {
 	o := people(t, rows...)
 	check(t, o, true, of("* REPEATS 40 TIMES"), of("(a FOLLOWEDBY a) REPEATS 20 TIMES"), of("a REPEATS 9 TIMES WITHIN 8 SECONDS"), of(strings.Repeat("a AND ", 39)+"a"), of("a REPEATS 5 TIMES REPEATS 8 TIMES"))
 	check(t, o, false, of("a REPEATS 41 TIMES"), of("a REPEATS 10 TIMES WITHIN 8 SECONDS"), of(strings.Repeat("a AND ", 40)+"a"), of("(a AND *) REPEATS 41 TIMES"))
+}
+
+// TestOneObservationForMany: an observation of a thousand million times is no
+// thousand million steps.
+func TestOneObservationForMany(t *testing.T) {
+	t.Parallel()
+	o := people(t, "a 0 0 1000000000", "b 30 30 1000000000", "c 40 40 1")
+	check(t, o, true, of("* REPEATS 1500000000 TIMES"), of("a REPEATS 1000000000 TIMES WITHIN 1 SECONDS"), of("c AND * REPEATS 2000000000 TIMES"))
+	check(t, o, false, of("* REPEATS 1500000000 TIMES WITHIN 20 SECONDS"), of("a REPEATS 900000000 TIMES START t'2026-01-01T00:00:01Z' STOP t'2026-01-01T00:00:40Z'"), of("* REPEATS 2000000002 TIMES"))
 }
 
 // TestTooCostlyIsSaid: what cannot be decided in time is an error, not an answer.

@@ -8,6 +8,7 @@ import (
 	_ "embed"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -25,12 +26,17 @@ var doc string
 // Config is what a node of class defender takes under config:.
 type Config struct {
 	Action     string     `yaml:"action" required:"true" doc:"What Defender does on a match: audit (alert only), warn (block with user bypass) or block."`
+	FileBlock  string     `yaml:"file_block" enum:"block,block_and_remediate" doc:"What block means for a file: block keeps it from running, block_and_remediate quarantines it as well, which is hard to undo."`
 	Expiration Expiration `yaml:"expiration" doc:"How long an indicator lives at the tenant without renewal."`
 	Reserve    int        `yaml:"reserve" doc:"Slots of the tenant's capacity that are left free for ad hoc blocks."`
 	Capacity   int        `yaml:"capacity" doc:"Indicators the tenant can hold; Microsoft's limit is 15,000."`
 	Title      string     `yaml:"title" doc:"Alert title; {value}, {kind} and attributes such as {sources} are filled in."`
 	Describe   string     `yaml:"description" doc:"Description; {value}, {kind}, {type} (ThreatConnect's word for it) and any attribute are filled in, such as {owner}. Where absent, all that is known in one line."`
 	Recommend  string     `yaml:"recommended_actions" doc:"Text shown to analysts with the alert."`
+	EducateURL string     `yaml:"educate_url" doc:"Page that a user is sent to from the notice of a blocked or warned URL; it is shown to the user."`
+	Groups     []string   `yaml:"device_groups" doc:"Names of the device groups that the indicators apply to; every device, if none is given. Needs the application permission Score.Read.All as well."`
+	Techniques bool       `yaml:"mitre_techniques" doc:"Send ATT&CK techniques (T1566.002) found in kill_chain and tags. No page of the API names the field: whether the tenant keeps it is read back and told by the doctor."`
+	Category   bool       `yaml:"alert_category" doc:"Send an alert category made from kill_chain. No page of the API names the field, and its answer cannot be compared."`
 
 	Rules []mapping.Rule `yaml:"rules" doc:"What is done differently with some indicators; the first rule that matches counts."`
 }
@@ -44,6 +50,7 @@ type Expiration struct {
 func defaults() Config {
 	const month = 30 * 24 * time.Hour
 	return Config{
+		FileBlock:  "block",
 		Expiration: Expiration{Network: month, File: month},
 		Capacity:   api.Capacity,
 		Title:      "Remeld: {value}",
@@ -81,6 +88,7 @@ func (c *Config) Validate() []error {
 	if c.Reserve < 0 || c.Reserve > c.Capacity {
 		add("reserve", fmt.Sprintf("must be between 0 and the capacity of %d", c.Capacity), "0 keeps no slot free")
 	}
+	c.validateScope(add)
 	for path, d := range map[string]time.Duration{"expiration.network": c.Expiration.Network, "expiration.file": c.Expiration.File} {
 		if d < minLife {
 			add(path, fmt.Sprintf("%s is too short", d), "at least 1h, so that a renewal can come in time")
@@ -99,12 +107,36 @@ func (c *Config) Validate() []error {
 	return errs
 }
 
+// validateScope checks what is said of who is affected and what they see.
+func (c *Config) validateScope(add func(path, msg, help string)) {
+	if c.FileBlock == "block_and_remediate" && c.Action != "" && c.Action != "block" {
+		add("file_block", "has no meaning with action "+c.Action, "remove it, or set action: block")
+	}
+	u, err := url.Parse(c.EducateURL)
+	switch {
+	case c.EducateURL == "":
+	case err != nil || u.Scheme != "https" || u.Host == "":
+		add("educate_url", fmt.Sprintf("%q is not an https URL", c.EducateURL), "write https://intranet.example/why-blocked")
+	case c.Action == "audit":
+		add("educate_url", "nothing is shown to users with action audit", "remove it, or set action: warn or block")
+	}
+	for i, name := range c.Groups {
+		switch path := fmt.Sprintf("device_groups.%d", i); {
+		case strings.TrimSpace(name) == "":
+			add(path, "a device group without a name", "write the name as Settings > Endpoints > Device groups shows it")
+		case slices.Contains(c.Groups[:i], name):
+			add(path, fmt.Sprintf("device group %q is named twice", name), "remove one of them")
+		}
+	}
+}
+
 func init() {
 	sdk.RegisterTarget(sdk.Spec[Config, sdk.Target]{
 		Name:        "defender",
 		Summary:     "custom indicators of Microsoft Defender for Endpoint",
 		Doc:         doc,
 		Connections: []string{entra.Type},
+		Service:     entra.Defender,
 		Default:     defaults,
 		New:         build,
 	})

@@ -31,9 +31,7 @@ func (t *target) Map(rec *indicator.Record) ([]sdk.Object, *sdk.Unfit) {
 	if from, to, isAddr := rec.Addrs(); isAddr {
 		return t.mapAddresses(ruled, said, from, to), nil
 	}
-	if rec.Kind == indicator.Certificate {
-		said.action = "BlockAndRemediate" // the only block the service has for certificates
-	}
+	said.action = t.actionFor(rec.Kind, said.action)
 	return []sdk.Object{t.object(ruled, rec.Value, said)}, nil
 }
 
@@ -55,6 +53,21 @@ func (t *target) rule(rec *indicator.Record) (*indicator.Record, said) {
 		s.action = actions[r.Action]
 	}
 	return ruled, s
+}
+
+const blockAndRemediate = "BlockAndRemediate"
+
+// actionFor is the API's word for an action on a kind.
+func (t *target) actionFor(kind indicator.Kind, action string) string {
+	switch {
+	case action != "Block":
+		return action
+	case kind == indicator.Certificate:
+		return blockAndRemediate // the only block the service has for certificates
+	case t.config.FileBlock == "block_and_remediate" && (kind == indicator.MD5 || kind == indicator.SHA1 || kind == indicator.SHA256):
+		return blockAndRemediate // refused for addresses, domains and URLs
+	}
+	return action
 }
 
 // Fit says what Map would refuse, without building a body: a plan over a million
@@ -131,16 +144,22 @@ func (t *target) object(rec *indicator.Record, value string, said said) sdk.Obje
 	if err != nil { // strings and a bool always marshal
 		panic(err)
 	}
-	slot := slotOf(ind.Type, value)
+	slot := slotOf(ind.Type, value, t.groups)
 	return sdk.Object{
 		Identity: slot + "|" + ind.Action, Slot: slot, Indicator: rec.Indicator, Action: ind.Action,
 		Body: body, Hash: hashOf(&ind), Score: rec.Attrs.Confidence, Life: said.life,
 	}
 }
 
-// slotOf is the service's own notion of the same value: type and folded value
-// (defender-sentinel reference 1.4); with the action it is one object.
-func slotOf(kind, value string) string { return kind + "|" + fold(value) }
+// slotOf is the service's own notion of the same value: type, folded value and device
+// groups (defender-sentinel reference 1.4); with the action it is one object.
+func slotOf(kind, value string, groups []string) string {
+	slot := kind + "|" + fold(value)
+	if len(groups) > 0 { // scoped rows are objects of their own
+		slot += "|" + scopeOf(groups)
+	}
+	return slot
+}
 
 // fold makes spellings of one value alike: letter case, and the groups of an IPv6
 // address, which the service may list in another form than it takes.
@@ -154,12 +173,16 @@ func fold(value string) string {
 var scoreTail = regexp.MustCompile(`; confidence \d+$`)
 
 // hashOf is over what makes a change worth a write (SEMANTICS D10, D15): not the
-// expiry, not the owner mark, not the score. application is fixed at creation.
+// expiry, not the owner mark, not the score, nor the undocumented fields, which a
+// tenant may drop: they ride along with the next write. application is fixed at creation.
 func hashOf(ind *api.Indicator) string {
 	sum := sha256.New()
 	alert := fmt.Sprint(ind.GenerateAlert)
 	for _, field := range []string{ind.Value, ind.Type, ind.Action, ind.Title, scoreTail.ReplaceAllString(ind.Description, ""), ind.Severity, ind.RecommendedActions, alert} {
 		fmt.Fprintf(sum, "%d:%s", len(field), field)
+	}
+	if ind.EducateURL != "" { // absent, the hash is that of rows sent before the field was known
+		fmt.Fprintf(sum, "educate:%s", ind.EducateURL)
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }

@@ -143,7 +143,7 @@ func TestListedHashIsTheMappedHash(t *testing.T) {
 	if err := json.Unmarshal(sent.Indicators[0], &listed); err != nil {
 		t.Fatal(err)
 	}
-	r := remote(&listed)
+	r := tgt.remote(&listed)
 	if r.Hash != objects[0].Hash || r.Identity != objects[0].Identity || r.Slot != objects[0].Slot {
 		t.Errorf("listed %+v, mapped %+v", r, objects[0])
 	}
@@ -169,9 +169,9 @@ func TestValidateNamesEverything(t *testing.T) {
 // The service may list an IPv6 address in another spelling than it was sent in: it is
 // the same object, not one that somebody edited.
 func TestD18_SpellingsOfAnAddressAreOneObject(t *testing.T) {
-	sent := slotOf("IpAddress", "2001:db8:0:0:0:0:0:A")
+	sent := slotOf("IpAddress", "2001:db8:0:0:0:0:0:A", nil)
 	for _, listed := range []string{"2001:db8::a", "2001:DB8:0:0:0:0:0:a", "2001:0db8:0000:0000:0000:0000:0000:000a"} {
-		if got := slotOf("IpAddress", listed); got != sent {
+		if got := slotOf("IpAddress", listed, nil); got != sent {
 			t.Errorf("%s is %s, sent as %s", listed, got, sent)
 		}
 	}

@@ -20,7 +20,7 @@ func (c *cli) commands() map[string][]*cobra.Command {
 		groupWork: {c.runCommand(), c.validateCommand(), c.planCommand(), c.applyCommand(), c.commitCommand(),
 			c.approveCommand(), c.acceptCommand(), c.rollbackCommand(), c.adoptCommand(), c.markCommand(), c.blockCommand(), c.pollCommand()},
 		groupLook: {c.statusCommand(), c.nodesCommand(), c.conditionsCommand(), c.heldCommand(), c.driftCommand(),
-			c.whyCommand(), c.queryCommand()},
+			c.whyCommand(), c.queryCommand(), c.doctorCommand()},
 		groupTools: {c.demoCommand(), c.sandboxCommand(), c.explainCommand(), c.extractCommand(), c.ipCommand(), c.stixCommand(), c.versionCommand()},
 	}
 }

@@ -27,7 +27,8 @@ func (c *cli) planCommand() *cobra.Command {
 		Use: "plan [DESTINATION]", Short: "Show what would be created, updated, renewed, deleted and held out",
 		Long: `Compares what should be at a destination with the ledger and the tenant and shows the
 difference: totals by action, source and reason, then a sample. Sends nothing. While
-an apply is running it waits for its end, for two minutes at most.
+an apply is running it waits for its end, for two minutes at most. Without a name, or
+for a node with several tenants, it is one plan with a line for each tenant.
 
 Exit code 2 says that changes are pending, 0 that there are none, 3 that none could be
 found because something is missing, such as a listing of the tenant.`,
@@ -66,7 +67,7 @@ func first(args []string) string {
 }
 
 func printPlan(w io.Writer, v app.PlanView) {
-	fmt.Fprintf(w, "plan %s of %s, made %s\n", v.ID, v.Group, when(v.Made))
+	fmt.Fprintf(w, "plan %s of %s, made %s\n", v.ID, scope(v), when(v.Made))
 	for node, m := range v.Watermark {
 		for _, why := range m.Waiting {
 			fmt.Fprintf(w, "not settled: %s waits: %s\n", node, why)
@@ -79,7 +80,12 @@ func printPlan(w io.Writer, v app.PlanView) {
 	if v.First {
 		fmt.Fprintf(w, "nobody has approved a plan of this destination yet: remeld apply %s\n", v.ID)
 	}
-	fmt.Fprintf(w, "\n%s records wanted, budget %s, %s foreign rows, %s rows right as they are\n", count(v.Desired), budgetText(v.Cut.Budget), count(v.Cut.Foreign), count(v.Keep))
+	if len(v.Parts) > 0 {
+		fmt.Fprintf(w, "\n%s records wanted, %s rows right as they are\n", count(v.Desired), count(v.Keep))
+	} else {
+		fmt.Fprintf(w, "\n%s records wanted, budget %s, %s foreign rows, %s rows right as they are\n", count(v.Desired), budgetText(v.Cut.Budget), count(v.Cut.Foreign), count(v.Keep))
+	}
+	printTenants(w, v.Tenants)
 	printCounts(w, "ACTION,OBJECTS", v.Actions)
 	printSources(w, v.BySource)
 	printCounts(w, "NOT SENT BECAUSE,RECORDS", v.Reasons)
@@ -93,6 +99,40 @@ func printPlan(w io.Writer, v app.PlanView) {
 		fmt.Fprintf(w, "note: %s\n", n)
 	}
 	printItems(w, v)
+}
+
+// scope is what a plan is of.
+func scope(v app.PlanView) string {
+	if n := len(v.Parts); n > 0 {
+		return fmt.Sprintf("%d tenants", n)
+	}
+	return v.Group
+}
+
+// printTenants is the matrix of a plan for several destination domains, and what is to
+// be known of each.
+func printTenants(w io.Writer, tenants []deliver.Tenant) {
+	if len(tenants) > 1 {
+		shown := []deliver.Action{deliver.Create, deliver.Update, deliver.Renew, deliver.Replace, deliver.Delete}
+		fmt.Fprintln(w)
+		table(w, "TENANT,CONNECTION,NODES,CREATE,UPDATE,RENEW,REPLACE,DELETE,HELD,FROZEN,KEEP", func(row func(...any)) {
+			for _, t := range tenants {
+				cells := []any{t.Domain, t.Connection, strings.Join(t.Nodes, " ")}
+				for _, a := range shown {
+					cells = append(cells, count(t.Actions[a]))
+				}
+				row(append(cells, count(t.Held), count(t.Actions[deliver.Frozen]), count(t.Keep))...)
+			}
+		})
+	}
+	for _, t := range tenants {
+		for _, line := range []struct{ what, text string }{
+			{"cannot be listed, so the ledger alone is compared", t.Unlisted}, {"its API is retired", t.Deprecated}, {"cost", t.Cost}} {
+			if line.text != "" {
+				fmt.Fprintf(w, "\n%s: %s: %s\n", t.Domain, line.what, line.text)
+			}
+		}
+	}
 }
 
 func budgetText(n int) string {
@@ -153,7 +193,8 @@ func (c *cli) applyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "apply [PLAN|DESTINATION]", Short: "Make a plan so, and nothing else",
 		Long: `Applies a plan by its id, or plans a destination and applies that. Items that changed
-since the plan was made are skipped and reported. The first apply of a destination by a
+since the plan was made are skipped and reported. Without a name it is all destinations;
+tenants are applied beside each other, and one that fails holds up no other. The first apply of a destination by a
 person approves it: from then on the running process applies by itself.
 
 Exit code 3 says that something is left and goes on later.`,
@@ -175,7 +216,13 @@ Exit code 3 says that something is left and goes on later.`,
 
 func (c *cli) showResult(r *deliver.Result) error {
 	err := c.show(r, func(w io.Writer) {
-		fmt.Fprintf(w, "apply %s: %s calls\n", r.ID, count(r.Calls))
+		applied := r.Parts
+		if len(applied) == 0 {
+			applied = []*deliver.Result{r}
+		}
+		for _, p := range applied {
+			fmt.Fprintf(w, "apply %s: %s calls\n", p.ID, count(p.Calls))
+		}
 		printCounts(w, "ACTION,OBJECTS", r.Counts)
 		printSkips(w, "refused by the service", r.Rejected)
 		printSkips(w, "skipped", r.Skipped)

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,9 +29,11 @@ import (
 
 // commands are what a script can say:
 //
-//	sandbox [SWITCH=VALUE…]     start a sandbox tenant; sets SANDBOX_* and FEEDS_URL
+//	sandbox [SWITCH=VALUE…]     start a sandbox tenant; sets SANDBOX_* and FEEDS_URL;
+//	                            groups=NAME,NAME are its device groups
 //	control METHOD PATH [BODY]  call its control API; the answer is stdout
 //	feed NAME FILE              set a feed to what the file holds
+//	certificate FILE END        write a certificate with its key that ends at the date
 //	lines FILE FORMAT FROM TO   write numbered lines
 //	journal-reset               forget the calls so far
 //	calls OP N                  so many calls of OP ("write": all that write)
@@ -59,7 +62,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	},
 	"settled": func(ts *testscript.TestScript, _ bool, _ []string) { poll(ts, func() error { return settled(ts) }) },
 	"exits":   exits, "json": jsonCheck, "setfrom": setFrom, "wait-for": waitFor, "wait-output": waitOutput,
-	"wait-exits": waitExits, "nosecret": noSecret, "memory": memory, "lines-of": linesOf, "help-of-all": helpOfAll,
+	"wait-exits": waitExits, "nosecret": noSecret, "certificate": certificate, "memory": memory, "lines-of": linesOf, "help-of-all": helpOfAll,
 }
 
 type roomKey struct{}
@@ -76,7 +79,15 @@ func roomOf(ts *testscript.TestScript) *room {
 }
 
 func startSandbox(ts *testscript.TestScript, _ bool, args []string) {
-	sb, err := sandbox.Start(context.Background(), sandbox.Options{Dir: ts.MkAbs("."), PlainAddr: "127.0.0.1:0"})
+	opts := sandbox.Options{Dir: ts.MkAbs("."), PlainAddr: "127.0.0.1:0"}
+	args = slices.DeleteFunc(args, func(a string) bool {
+		names, is := strings.CutPrefix(a, "groups=")
+		if is {
+			opts.Groups = strings.Split(names, ",")
+		}
+		return is
+	})
+	sb, err := sandbox.Start(context.Background(), opts)
 	ts.Check(err)
 	ts.Defer(func() { _ = sb.Close() })
 	for _, a := range args {
@@ -86,7 +97,7 @@ func startSandbox(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Value(roomKey{}).(*room).sb = sb
 	for name, value := range map[string]string{
 		"SANDBOX_URL": sb.URL(), "SANDBOX_CA": sb.CAFile(), "SANDBOX_TENANT": sandbox.DemoTenant,
-		"SANDBOX_APP": sandbox.DemoApp, "SANDBOX_SECRET": sandbox.DemoSecret, "FEEDS_URL": sb.PlainURL() + "/feeds-src",
+		"SANDBOX_APP": sandbox.DemoApp, "SANDBOX_SECRET": sandbox.DemoSecret, "FEEDS_URL": sb.PlainURL() + "/feeds-src", "SANDBOX_PLAIN": sb.PlainURL(),
 	} {
 		ts.Setenv(name, value)
 	}

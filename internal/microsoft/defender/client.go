@@ -25,20 +25,38 @@ const (
 	MaxValueLen = 800
 )
 
-// Scope is what a token for the API is asked for, whatever the host of the calls:
-// regional hosts are no resources of their own (Microsoft Learn, "Create an app to
-// access Microsoft Defender for Endpoint without a user").
-const Scope = "https://api.securitycenter.microsoft.com/.default"
-
 // Client calls one tenant's API. Safe for concurrent use.
-type Client struct{ rest *rest.Client }
+type Client struct{ rest, scores *rest.Client }
 
-// New returns a client of the API at base ("https://api.security.microsoft.com").
-func New(base string, tokens rest.Tokens, client rest.Doer) *Client {
-	return &Client{rest.New(rest.Options{
-		Service: "Defender", Base: base, Scope: Scope, Tokens: tokens, HTTP: client,
+// New returns a client of the API at base ("https://api.security.microsoft.com") with
+// tokens for scope, whatever the host.
+func New(base, scope string, tokens rest.Tokens, client rest.Doer) *Client {
+	o := rest.Options{
+		Service: "Defender", Base: base, Scope: scope, Tokens: tokens, HTTP: client,
 		Role: "the app needs the application permission Ti.ReadWrite.All of WindowsDefenderATP with admin consent",
-	})}
+	}
+	scores := o
+	scores.Role = "to check device_groups, the app needs the application permission Score.Read.All of WindowsDefenderATP with admin consent"
+	return &Client{rest: rest.New(o), scores: rest.New(scores)}
+}
+
+// DeviceGroups returns the names of the tenant's device groups. The API that tells them
+// is that of exposure scores; it needs a permission of its own.
+func (c *Client) DeviceGroups(ctx context.Context) ([]string, error) {
+	reply, err := c.scores.Call(ctx, http.MethodGet, "/api/exposureScore/ByMachineGroups", nil)
+	var answer struct {
+		Value []struct {
+			Name string `json:"rbacGroupName"`
+		} `json:"value"`
+	}
+	if err == nil {
+		err = c.scores.Read(reply, &answer)
+	}
+	var names []string
+	for _, g := range answer.Value {
+		names = append(names, g.Name)
+	}
+	return names, err
 }
 
 // List reads one page of up to top indicators after skip.

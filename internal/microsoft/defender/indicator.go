@@ -13,9 +13,15 @@ type Indicator struct {
 	Severity           string `json:"severity,omitempty"`
 	Application        string `json:"application,omitempty"`
 	RecommendedActions string `json:"recommendedActions,omitempty"`
+	EducateURL         string `json:"educateUrl,omitempty"`
 	GenerateAlert      bool   `json:"generateAlert"`
 	ExternalID         string `json:"externalId,omitempty"`
 	ExpirationTime     string `json:"expirationTime,omitempty"`
+	// RBACGroupNames are the device groups it applies to; none is every device.
+	RBACGroupNames []string `json:"rbacGroupNames,omitempty"`
+	// MitreTechniques and Category are on the wire, but on no page of the API.
+	MitreTechniques []string `json:"mitreTechniques,omitempty"`
+	Category        string   `json:"category,omitempty"`
 }
 
 // Listed is an indicator as the service lists it. Raw is the whole object.
@@ -33,6 +39,8 @@ type Listed struct {
 	ExpirationTime string   `json:"expirationTime"`
 	CreatedBy      string   `json:"createdBy"`
 	RBACGroups     []string `json:"rbacGroupNames"`
+	EducateURL     string   `json:"educateUrl"`
+	Techniques     []string `json:"mitreTechniques"`
 
 	Raw json.RawMessage `json:"-"`
 }

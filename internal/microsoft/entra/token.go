@@ -2,34 +2,32 @@ package entra
 
 import (
 	"context"
-	"crypto"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
+	"github.com/remeld/remeld/internal/httpx"
 	"github.com/remeld/remeld/sdk"
 )
 
 // TokenSource hands out bearer tokens for one connection. Safe for concurrent
 // use; tokens are cached until shortly before they expire.
 type TokenSource struct {
-	conn Connection
-	http Doer
+	conn  Connection
+	http  Doer
+	local Doer // for the machine's own identity endpoint
 
 	mu   sync.Mutex
 	cred azcore.TokenCredential
 	used map[string]string // scope -> token last handed out
+	anew bool              // the next token of a managed identity must not come from a cache
 }
 
 // Doer sends one request once; httpx.Client is one.
@@ -40,7 +38,7 @@ type Doer interface {
 // NewTokenSource prepares a source; it makes no call. client carries proxy and
 // certificate authorities.
 func NewTokenSource(conn Connection, client Doer) *TokenSource {
-	return &TokenSource{conn: conn, http: client, used: map[string]string{}}
+	return &TokenSource{conn: conn, http: client, local: httpx.Local(), used: map[string]string{}}
 }
 
 // Token returns a token for scope ("https://…/.default"). fresh tells that it was
@@ -66,9 +64,17 @@ func (t *TokenSource) get(ctx context.Context, scope string) (string, error) {
 		}
 		t.cred = cred
 	}
-	got, err := t.cred.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{scope}})
+	opts := policy.TokenRequestOptions{Scopes: []string{scope}}
+	if t.anew && t.conn.ManagedIdentity != "" {
+		opts.Claims = "{}" // passes by the SDK's cache, which is the process's
+	}
+	got, err := t.cred.GetToken(ctx, opts)
 	if err != nil {
-		return "", explain(ctx, t.conn, err)
+		return "", t.conn.explain(ctx, scope, err)
+	}
+	t.anew = false
+	if err := t.conn.speaksForUs(got.Token); err != nil {
+		return "", err
 	}
 	return got.Token, nil
 }
@@ -81,84 +87,85 @@ func (t *TokenSource) Roles(ctx context.Context, scope string) ([]string, error)
 	if err != nil {
 		return nil, err
 	}
+	c, err := claimsOf(token)
+	return c.Roles, err
+}
+
+// claims are what of a token is looked at. Tokens are the API's to read; a client that
+// looks must be ready to see nothing.
+type claims struct {
+	App   string   `json:"appid"`
+	Azp   string   `json:"azp"`   // the same in tokens of version 2
+	Scope string   `json:"scp"`   // of a person's token
+	UPN   string   `json:"upn"`   // of a person's token
+	Roles []string `json:"roles"` // of an app's token
+}
+
+func claimsOf(token string) (claims, error) {
+	var c claims
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
-		return nil, errors.New("the token is not a JWT")
+		return c, errors.New("the token is not a JWT")
 	}
-	claims, err := base64.RawURLEncoding.DecodeString(parts[1])
+	text, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err != nil {
-		return nil, fmt.Errorf("read the token's claims: %w", err)
+		return c, fmt.Errorf("read the token's claims: %w", err)
 	}
-	var c struct {
-		Roles []string `json:"roles"`
+	if err := json.Unmarshal(text, &c); err != nil {
+		return c, fmt.Errorf("read the token's claims: %w", err)
 	}
-	if err := json.Unmarshal(claims, &c); err != nil {
-		return nil, fmt.Errorf("read the token's claims: %w", err)
+	return c, nil
+}
+
+// speaksForUs: rows are recognised as ours by the app that created them (SEMANTICS
+// D2), so a token of another identity than client_id must not be used. Managed
+// identities and az choose the identity themselves.
+func (c *Connection) speaksForUs(token string) error {
+	if c.ManagedIdentity == "" && !c.AzureCLI {
+		return nil
 	}
-	return c.Roles, nil
+	got, err := claimsOf(token)
+	if err != nil {
+		return nil //nolint:nilerr // a token that cannot be read is the API's to judge
+	}
+	app := got.App
+	if app == "" {
+		app = got.Azp
+	}
+	switch {
+	case got.Scope != "" || got.UPN != "":
+		return &sdk.Error{Failure: sdk.Unauthorized, Message: "az is signed in as a person, whose own rows could not be told from those of remeld; " +
+			"sign in as the app: az login --service-principal --username " + c.ClientID + " --tenant " + c.TenantID}
+	case app != "" && !strings.EqualFold(app, c.ClientID):
+		return &sdk.Error{Failure: sdk.Unauthorized, Message: fmt.Sprintf(
+			"the %s gives tokens of app %s, but client_id is %s; correct client_id or the identity", c.kind(), app, c.ClientID)}
+	}
+	return nil
 }
 
 // Forget drops cached tokens, after a service refused one.
 func (t *TokenSource) Forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.cred = nil
-}
-
-func (t *TokenSource) credential() (azcore.TokenCredential, error) {
-	opts := azcore.ClientOptions{
-		Cloud:     cloud.Configuration{ActiveDirectoryAuthorityHost: t.conn.AuthorityURL() + "/"},
-		Transport: t.http,
-		// One try: the caller has the one retry layer (SEMANTICS D12).
-		Retry: policy.RetryOptions{MaxRetries: -1},
-	}
-	private := t.conn.Authority != ""
-	if t.conn.Certificate != "" {
-		return t.certificate(opts, private)
-	}
-	cred, err := azidentity.NewClientSecretCredential(t.conn.TenantID, t.conn.ClientID, t.conn.ClientSecret.Reveal(),
-		&azidentity.ClientSecretCredentialOptions{ClientOptions: opts, DisableInstanceDiscovery: private})
-	if err != nil {
-		return nil, &sdk.Error{Failure: sdk.Unauthorized, Message: "the Entra connection cannot be used", Err: err}
-	}
-	return cred, nil
-}
-
-func (t *TokenSource) certificate(opts azcore.ClientOptions, private bool) (azcore.TokenCredential, error) {
-	fail := func(what string, err error) error {
-		return &sdk.Error{Failure: sdk.Unauthorized, Message: what + " " + t.conn.Certificate, Err: err}
-	}
-	data, err := os.ReadFile(t.conn.Certificate)
-	if err != nil {
-		return nil, fail("cannot read the certificate", err)
-	}
-	var certs []*x509.Certificate
-	var key crypto.PrivateKey
-	certs, key, err = azidentity.ParseCertificates(data, []byte(t.conn.CertificatePassword.Reveal()))
-	if err != nil {
-		return nil, fail("cannot parse the certificate (PEM or PFX with its private key is wanted)", err)
-	}
-	cred, err := azidentity.NewClientCertificateCredential(t.conn.TenantID, t.conn.ClientID, certs, key,
-		&azidentity.ClientCertificateCredentialOptions{ClientOptions: opts, DisableInstanceDiscovery: private})
-	if err != nil {
-		return nil, fail("cannot use the certificate", err)
-	}
-	return cred, nil
+	t.cred, t.anew = nil, true
 }
 
 // explain turns a token failure into what it means. The SDK's own text repeats
 // the whole exchange, so only the service's code and the meaning are kept.
-func explain(ctx context.Context, conn Connection, err error) error {
+func (c *Connection) explain(ctx context.Context, scope string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if code := aadsts(err); code != "" {
-		return meaning(conn, code)
-	}
-	text := brief(err)
 	var transport *sdk.Error
-	if errors.As(err, &transport) {
-		text = transport.Error()
+	code := aadsts(err)
+	switch {
+	case code != "":
+		return c.meaning(scope, code, err)
+	case errors.As(err, &transport):
+		return &sdk.Error{Failure: sdk.NotSent, Message: fmt.Sprintf("no token from %s for app %s: %s", c.AuthorityURL(), c.ClientID, transport.Error())}
 	}
-	return &sdk.Error{Failure: sdk.NotSent, Message: fmt.Sprintf("no token from %s for app %s: %s", conn.AuthorityURL(), conn.ClientID, text)}
+	if local := c.locally(err); local != nil {
+		return local
+	}
+	return &sdk.Error{Failure: sdk.NotSent, Message: fmt.Sprintf("no token from %s for app %s: %s", c.AuthorityURL(), c.ClientID, brief(err))}
 }

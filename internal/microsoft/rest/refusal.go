@@ -38,6 +38,7 @@ func (c *Client) refusal(r *Reply, fresh bool) error {
 	case code == http.StatusUnauthorized:
 		c.unauthorized(e, fresh)
 	case code == http.StatusForbidden:
+		c.o.Tokens.Forget() // what a person grants now is in a new token only
 		e.Failure = sdk.Forbidden
 		e.Message += "; " + c.o.Role
 	case code == http.StatusNotFound:

@@ -36,6 +36,10 @@ type App struct {
 	// Assignments are the Azure roles, such as Microsoft Sentinel Contributor on a workspace.
 	Assignments []Assignment `json:"assignments,omitempty"`
 	Disabled    bool         `json:"disabled,omitempty"`
+	// Federated are the issuers whose tokens it accepts as its own assertions.
+	Federated []Federated `json:"federated,omitempty"`
+	// ManagedIdentity makes it a managed identity of the machine: "system" or "user".
+	ManagedIdentity string `json:"managed_identity,omitempty"`
 }
 
 // Secret is a client secret.
@@ -87,6 +91,13 @@ func newTenant(t Tenant) (*tenant, error) {
 				return nil, fmt.Errorf("tenant %s, app %s: %w", t.ID, a.ID, err)
 			}
 			c.certs = append(c.certs, cert)
+		}
+		for _, f := range a.Federated {
+			for _, k := range f.Keys {
+				if _, err := k.key(); err != nil {
+					return nil, fmt.Errorf("tenant %s, app %s: %w", t.ID, a.ID, err)
+				}
+			}
 		}
 		out.apps[strings.ToLower(a.ID)] = c
 	}

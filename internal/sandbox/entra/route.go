@@ -15,6 +15,7 @@ const (
 	OpToken     = "token"
 	OpDiscovery = "discovery"
 	OpKeys      = "keys"
+	OpManaged   = "managed-identity"
 )
 
 // Route is a path of the token service.
@@ -22,11 +23,14 @@ type Route struct {
 	Op     string
 	Tenant string
 	V2     bool
-	kind   string // of a discovery: "instance" or "openid"
+	kind   string // of a discovery: "instance" or "openid"; of a managed identity: whose endpoint
 }
 
 // Match finds the route of a path.
 func Match(path string) (Route, bool) {
+	if kind, ok := managedPaths[path]; ok {
+		return Route{Op: OpManaged, kind: kind}, true
+	}
 	first, rest, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if !ok || first == "" {
 		return Route{}, false
@@ -61,6 +65,8 @@ func (s *Service) Serve(r Route, req *wire.Request) wire.Reply {
 	switch {
 	case r.Op == OpToken:
 		out, f = s.token(r, req)
+	case r.Op == OpManaged:
+		return s.managed(r, req)
 	case req.Method != "GET" && req.Method != "HEAD":
 		return wire.Empty(405).With("Allow", "GET")
 	case r.kind == "instance":
@@ -111,8 +117,9 @@ func (s *Service) openid(r Route, req *wire.Request) (wire.Reply, *failure) {
 		"token_endpoint":                        base + "/oauth2/token",
 		"authorization_endpoint":                base + "/oauth2/authorize",
 		"jwks_uri":                              base + "/discovery/keys",
-		"tenant_region_scope":                   "NA",
-		"cloud_instance_name":                   "microsoftonline.com",
+		"tenant_region_scope":                   cloudOf(req.Host).region,
+		"cloud_instance_name":                   cloudOf(req.Host).instance,
+		"msgraph_host":                          cloudOf(req.Host).graph,
 		"response_types_supported":              []string{"code", "id_token", "token"},
 		"subject_types_supported":               []string{"pairwise"},
 		"id_token_signing_alg_values_supported": []string{"RS256"},
@@ -143,11 +150,15 @@ func (s *Service) instance(req *wire.Request) (wire.Reply, *failure) {
 		return wire.Reply{}, fail(400, 50049, "invalid_instance", "Unknown or invalid instance.")
 	}
 	tenant, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+	metadata := make([]map[string]any, 0, len(nationalClouds)+1)
+	for _, c := range nationalClouds {
+		metadata = append(metadata, map[string]any{"preferred_network": c.aliases[0], "preferred_cache": c.cache, "aliases": c.aliases})
+	}
+	if !slices.ContainsFunc(nationalClouds, func(c national) bool { return slices.Contains(c.aliases, strings.ToLower(u.Host)) }) {
+		metadata = append(metadata, map[string]any{"preferred_network": u.Host, "preferred_cache": u.Host, "aliases": []string{u.Host}})
+	}
 	return wire.JSON(200, map[string]any{
 		"tenant_discovery_endpoint": "https://" + u.Host + "/" + tenant + "/v2.0/.well-known/openid-configuration",
-		"api-version":               "1.1",
-		"metadata": []map[string]any{{
-			"preferred_network": u.Host, "preferred_cache": u.Host, "aliases": []string{u.Host},
-		}},
+		"api-version":               "1.1", "metadata": metadata,
 	}), nil
 }

@@ -132,12 +132,21 @@ func (s *Service) resource(r Route, t *tenant, form url.Values, req *wire.Reques
 	} else if name == "" {
 		return "", missing("resource")
 	}
-	for _, known := range slices.Concat(s.cfg.Resources, s.cfg.Own(req)) {
-		if strings.EqualFold(strings.TrimSuffix(known, "/"), strings.TrimSuffix(name, "/")) {
-			return name, nil
-		}
+	if s.known(name, req) {
+		return name, nil
 	}
 	return "", fail(400, 500011, "invalid_resource", "The resource principal named %s was not found in the tenant named %s. This can happen if the application has not been installed by the administrator of the tenant or consented to by any user in the tenant. You might have sent your authentication request to the wrong tenant.", clip(name), t.ID)
+}
+
+// known tells whether the API exists in the cloud whose token service is asked.
+func (s *Service) known(name string, req *wire.Request) bool {
+	same := func(x string) bool {
+		return strings.EqualFold(strings.TrimSuffix(x, "/"), strings.TrimSuffix(name, "/"))
+	}
+	if slices.ContainsFunc(s.cfg.Own(req), same) {
+		return true
+	}
+	return slices.ContainsFunc(s.cfg.Resources, same) && inCloud(req.Host, name)
 }
 
 func scopeResource(scope string) (string, *failure) {
@@ -195,6 +204,9 @@ type assertionClaims struct {
 // issuer, subject, audience, times. Clocks may differ by five minutes.
 func (a *app) checkAssertion(token string, req *wire.Request, t *tenant, r Route) *failure {
 	p, err := parseJWT(token)
+	if err == nil && len(a.Federated) > 0 && p.header.X5t+p.header.X5tS256 == "" {
+		return a.checkFederated(p, req)
+	}
 	var c assertionClaims
 	if err != nil || json.Unmarshal(p.claims, &c) != nil || c.Jti == "" {
 		return fail(401, 50027, "invalid_client", "JWT token is invalid or malformed.")
@@ -245,6 +257,29 @@ func audienceOK(aud string, req *wire.Request, t *tenant, r Route) bool {
 
 // issue signs the token and words the answer of the version.
 func (s *Service) issue(r Route, req *wire.Request, t *tenant, a *app, resource string) (wire.Reply, *failure) {
+	token, c, f := s.mint(r, req, t, a, resource)
+	if f != nil {
+		return wire.Reply{}, f
+	}
+	life := c.Exp - c.Iat
+	if r.V2 {
+		return wire.JSON(200, map[string]any{"token_type": "Bearer", "expires_in": life, "ext_expires_in": life, "access_token": token}), nil
+	}
+	return wire.JSON(200, v1answer(token, resource, c)), nil
+}
+
+// v1answer is the answer of version 1, whose numbers are texts.
+func v1answer(token, resource string, c tokenClaims) map[string]any {
+	number := func(n int64) string { return strconv.FormatInt(n, 10) }
+	life := number(c.Exp - c.Iat)
+	return map[string]any{
+		"token_type": "Bearer", "expires_in": life, "ext_expires_in": life, "expires_on": number(c.Exp),
+		"not_before": number(c.Nbf), "resource": resource, "access_token": token,
+	}
+}
+
+// mint makes the token.
+func (s *Service) mint(r Route, req *wire.Request, t *tenant, a *app, resource string) (string, tokenClaims, *failure) {
 	now := req.Now.Truncate(time.Second)
 	exp := now.Add(s.cfg.Lifetime)
 	c := tokenClaims{
@@ -257,15 +292,7 @@ func (s *Service) issue(r Route, req *wire.Request, t *tenant, a *app, resource 
 	}
 	token, err := sign(s.key, jwtHeader{Alg: "RS256", Typ: "JWT", Kid: s.kid, X5t: s.kid}, c)
 	if err != nil {
-		return wire.Reply{}, fail(500, 90033, "temporarily_unavailable", "A transient error has occurred. Please try again.")
+		return "", c, fail(500, 90033, "temporarily_unavailable", "A transient error has occurred. Please try again.")
 	}
-	life := int64(s.cfg.Lifetime / time.Second)
-	if r.V2 {
-		return wire.JSON(200, map[string]any{"token_type": "Bearer", "expires_in": life, "ext_expires_in": life, "access_token": token}), nil
-	}
-	number := func(n int64) string { return strconv.FormatInt(n, 10) }
-	return wire.JSON(200, map[string]any{
-		"token_type": "Bearer", "expires_in": number(life), "ext_expires_in": number(life), "expires_on": number(c.Exp),
-		"not_before": number(c.Nbf), "resource": resource, "access_token": token,
-	}), nil
+	return token, c, nil
 }

@@ -99,6 +99,9 @@ func (i *Indicator) key(s *switches.Set) string {
 		return k
 	}
 	groups := slices.Sorted(slices.Values(i.RbacGroupIDs))
+	if len(groups) == 0 {
+		groups = slices.Sorted(slices.Values(i.RbacGroupNames))
+	}
 	return k + "\x00" + i.Action + "\x00" + strings.Join(groups, "\x00")
 }
 

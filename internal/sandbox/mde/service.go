@@ -81,6 +81,8 @@ type call struct {
 	now     time.Time
 	visible time.Time // when its writes can be read
 	items   []journal.Item
+	// groupNames are the tenant's device groups; none means that they are not known.
+	groupNames []string
 }
 
 // Serve answers a call and returns what it did to each item.
@@ -107,7 +109,7 @@ func (s *Service) Serve(c Call) (wire.Reply, []journal.Item) {
 			return throttled(x, &sw), nil
 		}
 	}
-	w := &call{Call: c, table: s.table(c.Who.Tenant), sw: sw, now: c.Req.Now, visible: c.Req.Now.Add(sw.ReadLag)}
+	w := &call{Call: c, table: s.table(c.Who.Tenant), sw: sw, groupNames: s.cfg.Groups, now: c.Req.Now, visible: c.Req.Now.Add(sw.ReadLag)}
 	w.table.settle(w.now, &w.sw)
 	w.items, w.table.gone = w.table.gone, nil
 	reply, e := w.run(s)

@@ -2,6 +2,7 @@ package mde
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 
 	"github.com/remeld/remeld/internal/sandbox/fault"
@@ -31,6 +32,9 @@ func (c *call) create() (wire.Reply, *apiError) {
 func (c *call) submit(s *submission, imported bool) (*row, *apiError) {
 	e := s.validate(&c.sw)
 	if e == nil {
+		e = c.resolveGroups(s)
+	}
+	if e == nil {
 		e = s.inactive(c.now)
 	}
 	if e == nil {
@@ -47,6 +51,22 @@ func (c *call) submit(s *submission, imported bool) (*row, *apiError) {
 	}
 	c.items = append(c.items, item(&r.Indicator, effect, ""))
 	return r, nil
+}
+
+// resolveGroups fills in the ids of device groups that are named alone, where the
+// tenant's groups are known.
+func (c *call) resolveGroups(s *submission) *apiError {
+	if len(c.groupNames) == 0 || len(s.RbacGroupIDs) > 0 {
+		return nil
+	}
+	for _, name := range s.RbacGroupNames {
+		i := slices.Index(c.groupNames, name)
+		if i < 0 {
+			return refuse(400, "InvalidInput", "Invalid input: RBAC group %s does not exist.", name)
+		}
+		s.RbacGroupIDs = append(s.RbacGroupIDs, strconv.Itoa(i+1))
+	}
+	return nil
 }
 
 // refusal is the verdict of injected faults on a value.
