@@ -11,8 +11,8 @@ import (
 )
 
 // standing is the sandbox's clock, moved to where the next sleeper wakes whenever
-// nothing else goes on. It moves too soon when the machine is slow, never too late:
-// that can only make us look slower.
+// nothing else goes on. Where it moves too soon, because the machine is slow, we look
+// slower than we are, never faster.
 type standing struct {
 	sb   *sandbox.Sandbox
 	busy atomic.Int64 // calls that are with the sandbox
@@ -45,26 +45,32 @@ func (c *standing) note(until *time.Time, sleeps bool) {
 	}
 }
 
-// still is for how long nobody must fall asleep or wake before the clock moves.
-const still = 25 * time.Millisecond
+// still is for how long nobody must fall asleep or wake, and the process must rest,
+// before the clock moves.
+const (
+	still = 20 * time.Millisecond
+	rest  = 0.004 // seconds of CPU
+)
 
 // drive moves the clock until stop is called.
 func (c *standing) drive() (stop func()) {
 	end, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		last := uint64(0)
+		last, before := uint64(0), 0.0
 		for {
 			select {
 			case <-end:
 				return
 			case <-time.After(still):
 			}
+			user, system := cpuTime()
+			worked := user + system - before
 			next, changes := c.next()
-			if changes == last && c.busy.Load() == 0 && next.After(c.sb.Now()) {
+			if changes == last && worked < rest && c.busy.Load() == 0 && next.After(c.sb.Now()) {
 				c.sb.Clock().Set(next)
 			}
-			last = changes
+			last, before = changes, user+system
 		}
 	}()
 	return func() { close(end); <-ended }
