@@ -28,7 +28,7 @@ const jobVar = "REMELD_BENCH_JOB"
 
 // measures are what a child can do, by name.
 var measures = map[string]func(ctx context.Context, j job, w *watch) error{
-	"lists": childLists, "poll": childPoll, "polls": childPolls, "load": childLoad, "toggle": childToggle, "plan": childPlan, "edl": childEDL,
+	"lists": childLists, "poll": childPoll, "polls": childPolls, "load": childLoad, "toggle": childToggle, "plan": childPlan, "edl": childEDL, "doors": childDoors, "patterns": childPatterns,
 }
 
 func childJob() (job, bool) {

@@ -14,11 +14,14 @@ type sizes struct {
 	records  int // desired by the planned destination
 	edl      int // rows of the feed
 	listed   int // entries of the generated warninglist
+
+	defender, sentinel, graph int // indicators that fill a door
+	patterns                  int // milliseconds of parsing
 }
 
 var (
-	full  = sizes{lines: 5_000_000, ranges: 1_000_000, segments: 1_000_000, records: 1_000_000, edl: 1_000_000, listed: 100_000}
-	small = sizes{lines: 10_000, ranges: 10_000, segments: 10_000, records: 5_000, edl: 5_000, listed: 1_000}
+	full  = sizes{lines: 5_000_000, ranges: 1_000_000, segments: 1_000_000, records: 1_000_000, edl: 1_000_000, listed: 100_000, defender: 60_000, sentinel: 100_000, graph: 20_000, patterns: 3000}
+	small = sizes{lines: 10_000, ranges: 10_000, segments: 10_000, records: 5_000, edl: 5_000, listed: 1_000, defender: 1_000, sentinel: 500, graph: 500, patterns: 200}
 )
 
 // session is one run of the program.
@@ -45,12 +48,14 @@ func init() { // a variable would refer to itself through the names in the flags
 		{"collapse", "remeld ip collapse of mixed IPv4 lines, against iprange", benchCollapse},
 		{"toggle", "segments loaded, one /8 toggled", benchToggle},
 		{"plan", "warm plan over desired records with TQL and warninglists", benchPlan},
+		{"doors", "first loads of Defender, Sentinel and Graph against a perfect sender, on the sandbox's clock", benchDoors},
+		{"patterns", "STIX patterns of the official examples, parsed", benchPatterns},
 		{"edl", "body of a feed, first and repeated", benchEDL},
 	}
 }
 
 func suiteNames() []string {
-	return []string{"poll", "polls", "load", "collapse", "toggle", "plan", "edl"}
+	return []string{"poll", "polls", "load", "collapse", "toggle", "plan", "doors", "patterns", "edl"}
 }
 
 // rounds runs ours and the rival's measurement alternately, the rival first in

@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"maps"
+	"slices"
 
 	"github.com/remeld/remeld/internal/deliver/ledger"
 	"github.com/remeld/remeld/sdk"
@@ -16,11 +17,12 @@ const inFlight = 8
 
 // accepted makes the calls for items, in order, and returns the identities the service
 // took. Several calls are under way at once, each stored before it is made, as long as
-// the service takes them: after a failure, and before the first success, one goes alone.
+// the service takes them: after a failure one goes alone, and so does the first to a
+// service that was not heard in this apply, which a listing is.
 func (a *applier) accepted(ctx context.Context, op sdk.OpName, items []*Item) (map[string]bool, error) {
 	all := map[string]bool{}
 	chunks := a.chunks(op, items)
-	f := &fleet{a: a, all: all}
+	f := &fleet{a: a, all: all, proven: !slices.ContainsFunc(a.sites, func(s *site) bool { return s.list == nil })}
 	for _, c := range chunks {
 		if len(chunks) > inFlight && f.proven {
 			if err := f.launch(ctx, c); err != nil {
@@ -56,7 +58,7 @@ type fleet struct {
 	a      *applier
 	all    map[string]bool
 	out    []flight // oldest first
-	proven bool     // the last call that ended was taken
+	proven bool     // the service answers as it should: the last call that ended was taken
 }
 
 // launch stores a chunk's call and makes it, once there is room beside the others.

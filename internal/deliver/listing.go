@@ -24,7 +24,7 @@ type listing struct {
 func take(ctx context.Context, target sdk.Target, gate sdk.Gate, now time.Time) (*listing, sdk.Listing, error) {
 	l := &listing{at: now, rows: map[string]sdk.Remote{}, withdrawn: map[string]sdk.Remote{}}
 	twice := ""
-	n := 0
+	n := 0 // withdrawn ones are in no count
 	done, err := target.List(ctx, gate, func(r sdk.Remote) error {
 		if _, dup := l.rows[r.ID]; dup {
 			twice = r.ID
@@ -32,6 +32,7 @@ func take(ctx context.Context, target sdk.Target, gate sdk.Gate, now time.Time) 
 		if !r.Withdrawn {
 			n++
 			l.rows[r.ID] = r
+			n++
 		} else if was, ok := l.withdrawn[r.Identity]; !ok || r.Generation >= was.Generation {
 			l.withdrawn[r.Identity] = r
 		}

@@ -128,9 +128,11 @@ func (s *site) lapsed(r *ledger.Row) bool {
 	return s.sure && r.Present() && !r.Expires.IsZero() && !r.Expires.After(s.now)
 }
 
-// refusedCreate: the object is parked because the service refused this very body.
+// refusedCreate: the object is parked because the service refused this very body, or one
+// that differs in what is worth no write alone (SEMANTICS D10): a last seen that moves
+// with every poll must not have it sent with every plan.
 func refusedCreate(r *ledger.Row, o *sdk.Object) bool {
-	return r != nil && r.State == ledger.Rejected && r.BodyHash == bodyHash(o)
+	return r != nil && r.State == ledger.Rejected && (r.BodyHash == bodyHash(o) || r.RemoteID == "" && !changed(r, o))
 }
 
 // foreignAt says why an object that is not ours yet may not be created.

@@ -37,9 +37,15 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldWith(t, 30*365*day)
+}
+
+// newWorldWith is newWorld whose tokens live so long.
+func newWorldWith(t *testing.T, tokens time.Duration) *world {
+	t.Helper()
 	t.Parallel()
 	sb, err := sandbox.Start(context.WithoutCancel(t.Context()), sandbox.Options{
-		Start: begin, Frozen: true, PlainAddr: "127.0.0.1:0", Dir: t.TempDir(), TokenLifetime: 30 * 365 * day,
+		Start: begin, Frozen: true, PlainAddr: "127.0.0.1:0", Dir: t.TempDir(), TokenLifetime: tokens,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -110,10 +116,10 @@ func (s *site) write(nodes string, more ...string) {
 		s.t.Fatal(err)
 	}
 	text := fmt.Sprintf(`connections:
-  contoso: {type: entra, tenant_id: %s, client_id: %s, client_secret: "${file:%s}", authority: %q, defender: %q, ca: %q}
-%s
+  contoso: {type: entra, tenant_id: %[1]s, client_id: %[2]s, client_secret: "${file:%[3]s}", authority: %[4]q, defender: %[4]q, sentinel: %[4]q, management: %[4]q, graph: %[4]q, ca: %[5]q}
+%[6]s
 nodes:
-%s`, tenant, sandbox.DemoApp, secretFile, s.sb.URL(), s.sb.URL(), s.sb.CAFile(), strings.Join(more, "\n"),
+%[7]s`, tenant, sandbox.DemoApp, secretFile, s.sb.URL(), s.sb.CAFile(), strings.Join(more, "\n"),
 		strings.ReplaceAll(nodes, "FEEDS/", s.sb.PlainURL()+"/feeds-src/"))
 	s.file("remeld.yaml", text)
 }
@@ -177,7 +183,5 @@ func (s *site) resize() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if len(v.Destinations) > 0 { // the loop of the one tenant there is
-		s.size++
-	}
+	s.size += len(v.Destinations) // each tenant has a loop
 }

@@ -34,6 +34,8 @@ type target struct {
 	say    mapping.Say
 	conn   *entra.Connection
 	name   string // of the connection
+	http   *httpx.Client
+	tokens *entra.TokenSource
 	client *api.Client
 }
 
@@ -55,8 +57,8 @@ func build(cfg Config, env sdk.Env) (sdk.Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.conn, t.name = conn, env.Connection.Name
-	t.client = api.New(conn.GraphURL(), conn.GraphScope(), entra.NewTokenSource(*conn, client), client)
+	t.conn, t.name, t.http, t.tokens = conn, env.Connection.Name, client, entra.NewTokenSource(*conn, client)
+	t.client = api.New(conn.GraphURL(), conn.GraphScope(), t.tokens, client)
 	return t, nil
 }
 

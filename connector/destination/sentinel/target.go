@@ -35,6 +35,9 @@ type target struct {
 	say     mapping.Say
 	conn    *entra.Connection
 	name    string // of the connection
+	http    *httpx.Client
+	tokens  *entra.TokenSource
+	base    string // of the upload API
 	uploads *api.Client
 	manager *api.Manager // nil where the workspace's place is not configured
 }
@@ -58,12 +61,12 @@ func build(cfg Config, env sdk.Env) (sdk.Target, error) {
 		return nil, err
 	}
 	tokens := entra.NewTokenSource(*conn, client)
-	t.conn, t.name = conn, env.Connection.Name
-	base := conn.SentinelURL()
+	t.conn, t.name, t.http, t.tokens = conn, env.Connection.Name, client, tokens
+	t.base = conn.SentinelURL()
 	if t.api == api.Legacy && conn.Sentinel == "" {
-		base = api.LegacyBase
+		t.base = api.LegacyBase
 	}
-	t.uploads = api.New(base, conn.ManagementScope(), cfg.Workspace, t.api, tokens, client)
+	t.uploads = api.New(t.base, conn.ManagementScope(), cfg.Workspace, t.api, tokens, client)
 	if at, ok := cfg.place(); ok {
 		t.manager = api.NewManager(conn.ManagementURL(), conn.ManagementScope(), at, tokens, client)
 	}

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -61,8 +62,12 @@ func number(ts *testscript.TestScript, text string) int {
 	return n
 }
 
-// writing are the operations that change a tenant.
-var writing = map[string]bool{"import": true, "create": true, "delete": true, "batch_delete": true}
+// writing are the operations that change a tenant, of every service.
+var writing = map[string]bool{
+	"import": true, "create": true, "delete": true, "batch_delete": true,
+	"upload": true, "upload-indicators": true, "sentinel-delete": true, "sentinel-create": true,
+	"ti-create": true, "ti-update": true, "ti-delete": true, "ti-submit": true, "ti-update-many": true, "ti-delete-many": true, "ti-delete-external": true,
+}
 
 func counted(sb *sandbox.Sandbox, what, name string) int {
 	var n int64
@@ -139,9 +144,25 @@ func tenantValues(ts *testscript.TestScript, _ bool, args []string) {
 	var values []string
 	for _, r := range rows {
 		if r.CreatedBy == sandbox.DemoApp {
-			values = append(values, r.Value+"\n")
+			values = append(values, r.Value)
 		}
 	}
+	writeLines(ts, args[0], values)
+}
+
+// linesOf writes what a JMESPath expression finds in the last stdout.
+func linesOf(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: lines-of EXPRESSION FILE")
+	}
+	text, err := query(ts.ReadFile("stdout"), args[0])
+	ts.Check(err)
+	var values []string
+	ts.Check(json.Unmarshal([]byte(text), &values))
+	writeLines(ts, args[1], values)
+}
+
+func writeLines(ts *testscript.TestScript, file string, values []string) {
 	slices.Sort(values)
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Join(values, "")), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(file), []byte(strings.Join(append(values, ""), "\n")), 0o600))
 }

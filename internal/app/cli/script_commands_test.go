@@ -42,6 +42,7 @@ import (
 //	rows N [PATTERN]            so many rows at the tenant (whose value matches)
 //	foreign N                   so many rows of others
 //	tenant-values FILE          write the values of our rows, sorted, one a line
+//	lines-of EXPRESSION FILE    write what a JMESPath expression over stdout finds, sorted, one a line
 //	serving                     a process answers on the socket
 //	settled                     every source read, every node caught up
 //	exits CODE COMMAND…         the exit code, exactly
@@ -62,7 +63,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	},
 	"settled": func(ts *testscript.TestScript, _ bool, _ []string) { poll(ts, func() error { return settled(ts) }) },
 	"exits":   exits, "json": jsonCheck, "setfrom": setFrom, "wait-for": waitFor, "wait-output": waitOutput,
-	"wait-exits": waitExits, "nosecret": noSecret, "certificate": certificate, "memory": memory, "help-of-all": helpOfAll,
+	"wait-exits": waitExits, "nosecret": noSecret, "certificate": certificate, "memory": memory, "lines-of": linesOf, "help-of-all": helpOfAll,
 }
 
 type roomKey struct{}
