@@ -17,10 +17,10 @@ func (c *cli) sandboxCommand() *cobra.Command {
 	var at string
 	cmd := &cobra.Command{
 		Use:   "sandbox",
-		Short: "Run a local twin of Entra ID, Defender and Sentinel to rehearse against",
+		Short: "Run a local twin of Entra ID, Defender, Sentinel and Graph to rehearse against",
 		Long: `Runs a strict local twin of Entra ID's token service, of Defender for Endpoint's
-indicators API and of Sentinel's threat intelligence on the loopback interface, until
-Ctrl-C. It prints its addresses, the demo app's credentials, the workspaces, its
+indicators API, of Sentinel's threat intelligence and of Graph's tiIndicators on the
+loopback interface, until Ctrl-C. It prints its addresses, the demo app's credentials, the workspaces, its
 switches, and the connection to put into a configuration.
 
 Its clock can be moved, faults injected and every call read back under /_sandbox/
@@ -52,8 +52,8 @@ Its clock can be moved, faults injected and every call read back under /_sandbox
 			for _, l := range sb.Lines() {
 				fmt.Fprintln(c.out, l)
 			}
-			fmt.Fprintf(c.out, "\nconnections:\n  sandbox: {type: entra, tenant_id: %s, client_id: %s, client_secret: %q, authority: %q, defender: %q, ca: %q}\n",
-				sandbox.DemoTenant, sandbox.DemoApp, sandbox.DemoSecret, sb.URL(), sb.URL(), sb.CAFile())
+			fmt.Fprintf(c.out, "\nconnections:\n  sandbox: {type: entra, tenant_id: %s, client_id: %s, client_secret: %q, authority: %[4]q, defender: %[4]q, graph: %[4]q, sentinel: %[4]q, management: %[4]q, ca: %[5]q}\n",
+				sandbox.DemoTenant, sandbox.DemoApp, sandbox.DemoSecret, sb.URL(), sb.CAFile())
 			<-cmd.Context().Done()
 			return nil
 		},
