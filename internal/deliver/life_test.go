@@ -92,6 +92,7 @@ func TestD15_RenewOnChangeLetsLapse(t *testing.T) {
 
 // shortLived is a rig whose objects live two days, where the kind's live thirty.
 func shortLived(t *testing.T) *rig {
+	t.Helper()
 	r := newRig(t, 100)
 	r.dests[0].Target.(*door).life = 2 * day
 	r.configure()

@@ -30,7 +30,6 @@ func take(ctx context.Context, target sdk.Target, gate sdk.Gate, now time.Time) 
 			twice = r.ID
 		}
 		if !r.Withdrawn {
-			n++
 			l.rows[r.ID] = r
 			n++
 		} else if was, ok := l.withdrawn[r.Identity]; !ok || r.Generation >= was.Generation {

@@ -17,11 +17,12 @@ func (c *cli) sandboxCommand() *cobra.Command {
 	var at string
 	cmd := &cobra.Command{
 		Use:   "sandbox",
-		Short: "Run a local twin of Entra ID, Defender, Sentinel and ThreatConnect to rehearse against",
+		Short: "Run a local twin of Entra ID, Defender, Sentinel, Graph and ThreatConnect to rehearse against",
 		Long: `Runs a strict local twin of Entra ID's token service, of Defender for Endpoint's
-indicators API, of Sentinel's threat intelligence and of ThreatConnect on the loopback
-interface, until Ctrl-C. It prints its addresses, the demo app's credentials, the
-workspaces, its switches, and the connections to put into a configuration.
+indicators API, of Sentinel's threat intelligence, of Graph's tiIndicators and of
+ThreatConnect on the loopback interface, until Ctrl-C. It prints its addresses, the demo
+app's credentials, the workspaces, its switches, and the connections to put into a
+configuration.
 
 Its clock can be moved, faults injected and every call read back under /_sandbox/
 (see docs/sandbox.md).`,
@@ -52,8 +53,8 @@ Its clock can be moved, faults injected and every call read back under /_sandbox
 			for _, l := range sb.Lines() {
 				fmt.Fprintln(c.out, l)
 			}
-			fmt.Fprintf(c.out, "\nconnections:\n  sandbox: {type: entra, tenant_id: %s, client_id: %s, client_secret: %q, authority: %q, defender: %q, ca: %q}\n",
-				sandbox.DemoTenant, sandbox.DemoApp, sandbox.DemoSecret, sb.URL(), sb.URL(), sb.CAFile())
+			fmt.Fprintf(c.out, "\nconnections:\n  sandbox: {type: entra, tenant_id: %s, client_id: %s, client_secret: %q, authority: %[4]q, defender: %[4]q, graph: %[4]q, sentinel: %[4]q, management: %[4]q, ca: %[5]q}\n",
+				sandbox.DemoTenant, sandbox.DemoApp, sandbox.DemoSecret, sb.URL(), sb.CAFile())
 			fmt.Fprintf(c.out, "  sandbox_tc: {type: threatconnect, url: %q, access_id: %q, secret_key: %q, ca: %q}\n",
 				sb.ThreatConnectURL(), sandbox.DemoAccessID, sandbox.DemoSecretKey, sb.CAFile())
 			<-cmd.Context().Done()
