@@ -79,7 +79,7 @@ func New(base, scope, workspace string, api API, tokens rest.Tokens, client rest
 // refine says what to do about a workspace that the service does not know: it answers so
 // for one of another tenant or cloud as well.
 func refine(e *sdk.Error, status int, _ []byte) {
-	if status == http.StatusNotFound {
+	if status == http.StatusNotFound && e.Code == "WorkspaceNotFound" {
 		e.Failure = sdk.Permanent
 		e.Message += "; copy \"Workspace ID\" from the Overview page of the Log Analytics workspace; it must be in the connection's tenant and in the public cloud"
 	}
