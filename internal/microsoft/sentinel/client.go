@@ -72,8 +72,17 @@ type Client struct {
 // New returns a client of the upload API at base for a workspace (its GUID).
 func New(base, scope, workspace string, api API, tokens rest.Tokens, client rest.Doer) *Client {
 	return &Client{api: api, path: api.path(workspace), rest: rest.New(rest.Options{
-		Service: "Sentinel", Base: base, Scope: scope, Tokens: tokens, HTTP: client, Role: role,
+		Service: "Sentinel", Base: base, Scope: scope, Tokens: tokens, HTTP: client, Role: role, Refine: refine,
 	})}
+}
+
+// refine says what to do about a workspace that the service does not know: it answers so
+// for one of another tenant or cloud as well.
+func refine(e *sdk.Error, status int, _ []byte) {
+	if status == http.StatusNotFound && e.Code == "WorkspaceNotFound" {
+		e.Failure = sdk.Permanent
+		e.Message += "; copy \"Workspace ID\" from the Overview page of the Log Analytics workspace; it must be in the connection's tenant and in the public cloud"
+	}
 }
 
 // Body writes the body of an upload. objects are at most MaxUpload STIX objects.
