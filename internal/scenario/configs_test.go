@@ -81,7 +81,7 @@ func TestD1_DestinationTakenOutAndRestart(t *testing.T) {
 			left := strings.Count(beside, "class: defender") * 2
 			s := w.open(target(", on_remove: withdraw") + beside)
 			w.has(300 + left)
-			end := w.fault(sandbox.Rule{Op: "batchdelete", Action: sandbox.Action{Status: 503}})
+			end := w.fault(sandbox.Rule{Op: "batch_delete", Action: sandbox.Action{Status: 503}})
 			s.write(feedNode + "\n" + beside)
 			if _, err := s.commit(app.CommitArgs{By: "alice"}); err != nil {
 				t.Fatal(err)
@@ -151,6 +151,7 @@ func TestD12_SecretRotated(t *testing.T) {
 	w.feed("feed", hosts(0, 20, 80)...)
 	s := w.open(oneFeed)
 	w.has(20)
+	s.settled(20) // a stop before the answer is kept would repeat the call
 	tenants := w.sb.Tenants()
 	tenants[0].Apps[0].Secrets = []sandbox.Secret{{Value: "another-fake-secret"}}
 	if err := w.sb.SetTenant(tenants[0]); err != nil {

@@ -46,9 +46,18 @@ func (w *world) has(n int) {
 	w.until("the tenant's rows are as many as wanted", func() bool { return len(w.rows()) == n })
 }
 
+// settled waits for the ledger to know so many live rows, with no call in doubt.
+func (s *site) settled(live int) {
+	s.t.Helper()
+	s.until("every call has its outcome", func() bool {
+		v, err := s.app.Status(s.t.Context(), app.None{})
+		return err == nil && v.Destinations[0].Live == live && v.Destinations[0].InDoubt == 0
+	})
+}
+
 // writes counts the calls that wrote, or tried to.
 func (w *world) writes() int {
-	return len(w.sb.Journal(sandbox.Query{Op: "import"})) + len(w.sb.Journal(sandbox.Query{Op: "batchdelete"}))
+	return len(w.sb.Journal(sandbox.Query{Op: "import"})) + len(w.sb.Journal(sandbox.Query{Op: "batch_delete"}))
 }
 
 // effects counts what calls did to each value.
