@@ -227,6 +227,7 @@ func TestE16_ClockJumpsWhileDown(t *testing.T) {
 	w.feed("feed", hosts(0, 30, 80)...)
 	s := w.open(oneFeed)
 	w.has(30)
+	s.settled(30)
 	s.stop()
 	w.clock.jump(10 * 365 * day)
 	w.feed("feed", hosts(0, 25, 80)...)
