@@ -3,7 +3,6 @@ package defender
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -27,12 +26,6 @@ const markPrefix = "remeld/"
 // clients of the API: deletes are not visible at once).
 const readLag = 20 * time.Second
 
-// maxAnswer caps one answer; a full page of a listing is about 10 MB.
-const maxAnswer = 64 << 20
-
-// unpaced is a rate a host is never asked at.
-const unpaced = 1000
-
 type target struct {
 	config Config
 	action string // the API's word
@@ -51,24 +44,15 @@ type target struct {
 }
 
 func build(cfg Config, env sdk.Env) (sdk.Target, error) {
-	conn, err := entraOf(env)
+	conn, client, tokens, err := entra.Open("defender", env)
 	if err != nil {
 		return nil, err
-	}
-	conn = conn.Rooted(env.BaseDir)
-	client, err := httpx.New(httpx.Options{
-		Clock: env.Clock, Log: env.Log, CAFile: conn.CA, MaxBody: maxAnswer, Retries: -1,
-		// The service's own windows are kept by delivery (SEMANTICS D12).
-		PerSecond: unpaced, UserAgent: "Remeld",
-	})
-	if err != nil {
-		return nil, fmt.Errorf("connection %s: %w", env.Connection.Name, err)
 	}
 	t, err := mapper(cfg)
 	if err != nil {
 		return nil, err
 	}
-	t.conn, t.name, t.tokens, t.http, t.log = conn, env.Connection.Name, entra.NewTokenSource(*conn, client), client, env.Log
+	t.conn, t.name, t.tokens, t.http, t.log = conn, env.Connection.Name, tokens, client, env.Log
 	t.client = api.New(conn.DefenderURL(), conn.DefenderScope(), t.tokens, client)
 	return t, nil
 }
@@ -290,17 +274,4 @@ func outcome(r api.ImportResult) sdk.Outcome {
 		return sdk.Outcome{Status: sdk.Full, Code: "capacity", Reason: r.FailureReason}
 	}
 	return sdk.Outcome{Status: sdk.Rejected, Code: "refused_item", Reason: r.FailureReason}
-}
-
-var errConnection = errors.New("class defender needs a connection of type entra under to")
-
-func entraOf(env sdk.Env) (*entra.Connection, error) {
-	if env.Connection == nil {
-		return nil, errConnection
-	}
-	conn, ok := env.Connection.Config.(*entra.Connection)
-	if !ok {
-		return nil, errConnection
-	}
-	return conn, nil
 }

@@ -2,7 +2,6 @@ package graphti
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -19,12 +18,6 @@ import (
 // readLag is how long a write may be missing from a listing.
 const readLag = time.Minute
 
-// maxAnswer caps one answer; a full page of a listing is about 2 MB.
-const maxAnswer = 64 << 20
-
-// unpaced is a rate a host is never asked at.
-const unpaced = 1000
-
 // deprecated: Microsoft Graph, tiIndicator, and the SDK's deprecation marks.
 const deprecated = "Microsoft deprecated tiIndicators on 2024-04-10 and removes them by April 2026; use class sentinel or class defender"
 
@@ -40,24 +33,15 @@ type target struct {
 }
 
 func build(cfg Config, env sdk.Env) (sdk.Target, error) {
-	conn, err := entraOf(env)
+	conn, client, tokens, err := entra.Open("graph_tiindicators", env)
 	if err != nil {
 		return nil, err
-	}
-	conn = conn.Rooted(env.BaseDir)
-	client, err := httpx.New(httpx.Options{
-		Clock: env.Clock, Log: env.Log, CAFile: conn.CA, MaxBody: maxAnswer, Retries: -1,
-		// The service's own windows are kept by delivery (SEMANTICS D12).
-		PerSecond: unpaced, UserAgent: "Remeld",
-	})
-	if err != nil {
-		return nil, fmt.Errorf("connection %s: %w", env.Connection.Name, err)
 	}
 	t, err := mapper(cfg)
 	if err != nil {
 		return nil, err
 	}
-	t.conn, t.name, t.http, t.tokens = conn, env.Connection.Name, client, entra.NewTokenSource(*conn, client)
+	t.conn, t.name, t.http, t.tokens = conn, env.Connection.Name, client, tokens
 	t.client = api.New(conn.GraphURL(), conn.GraphScope(), t.tokens, client)
 	return t, nil
 }
@@ -154,17 +138,4 @@ func (t *target) remote(item *api.Item) sdk.Remote {
 		// Nothing of another app is ever listed.
 		App: t.conn.ClientID, Expires: expires, Hash: hashOf(i), Raw: item.Raw,
 	}
-}
-
-var errConnection = errors.New("class graph_tiindicators needs a connection of type entra under to")
-
-func entraOf(env sdk.Env) (*entra.Connection, error) {
-	if env.Connection == nil {
-		return nil, errConnection
-	}
-	conn, ok := env.Connection.Config.(*entra.Connection)
-	if !ok {
-		return nil, errConnection
-	}
-	return conn, nil
 }

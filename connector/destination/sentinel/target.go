@@ -3,7 +3,6 @@ package sentinel
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -22,12 +21,6 @@ import (
 // ingestion first (minutes were seen).
 const readLag = 10 * time.Minute
 
-// maxAnswer caps one answer; a full page of a query is a few MB.
-const maxAnswer = 64 << 20
-
-// unpaced is a rate a host is never asked at.
-const unpaced = 1000
-
 type target struct {
 	config  Config
 	api     api.API
@@ -43,24 +36,14 @@ type target struct {
 }
 
 func build(cfg Config, env sdk.Env) (sdk.Target, error) {
-	conn, err := entraOf(env)
+	conn, client, tokens, err := entra.Open("sentinel", env)
 	if err != nil {
 		return nil, err
-	}
-	conn = conn.Rooted(env.BaseDir)
-	client, err := httpx.New(httpx.Options{
-		Clock: env.Clock, Log: env.Log, CAFile: conn.CA, MaxBody: maxAnswer, Retries: -1,
-		// The service's own windows are kept by delivery (SEMANTICS D12).
-		PerSecond: unpaced, UserAgent: "Remeld",
-	})
-	if err != nil {
-		return nil, fmt.Errorf("connection %s: %w", env.Connection.Name, err)
 	}
 	t, err := mapper(cfg)
 	if err != nil {
 		return nil, err
 	}
-	tokens := entra.NewTokenSource(*conn, client)
 	t.conn, t.name, t.http, t.tokens = conn, env.Connection.Name, client, tokens
 	t.base = conn.SentinelURL()
 	if t.api == api.Legacy && conn.Sentinel == "" {
@@ -191,17 +174,4 @@ func remote(f *api.Found) (sdk.Remote, error) {
 		r.Slot, r.Value, r.Hash = r.Identity, values[0].Value, hashOf(&s)
 	}
 	return r, nil
-}
-
-var errConnection = errors.New("class sentinel needs a connection of type entra under to")
-
-func entraOf(env sdk.Env) (*entra.Connection, error) {
-	if env.Connection == nil {
-		return nil, errConnection
-	}
-	conn, ok := env.Connection.Config.(*entra.Connection)
-	if !ok {
-		return nil, errConnection
-	}
-	return conn, nil
 }
