@@ -88,8 +88,8 @@ func (c *cli) root() *cobra.Command {
 		Use:   "remeld",
 		Short: "Meld threat indicators from anywhere and keep tenants in exact step with them",
 		Long: `Remeld pulls threat indicators (addresses, domains, URLs, hashes…) from feeds, melds
-them into one trusted set and keeps Microsoft Defender and firewalls in exact step
-with it: it plans, guards, applies, keeps a ledger, and can say why.
+them into one trusted set and keeps Microsoft Defender, Sentinel, Graph and firewalls
+in exact step with it: it plans, guards, applies, keeps a ledger, and can say why.
 
 Begin with "remeld demo" (no tenant needed), then write a configuration, check it
 with "remeld validate", start "remeld run", look at "remeld plan" and approve it
