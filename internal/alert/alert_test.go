@@ -322,3 +322,52 @@ func smtp(conn net.Conn) string {
 	}
 	return said.String()
 }
+
+// TestADeadServerDelaysNoRun: the end of a run is posted, and a configuration taken,
+// while a server keeps a message waiting.
+func TestADeadServerDelaysNoRun(t *testing.T) {
+	t.Parallel()
+	called, release := make(chan struct{}), make(chan struct{})
+	r := open(t, Route{Name: "soc", Runs: RunsAll, Sender: senderFunc(func() error {
+		close(called)
+		<-release
+		return nil
+	})})
+	r.raise("feed", "frozen", "")
+	r.clock.Advance(Wait)
+	looked := make(chan error, 1)
+	go func() { looked <- r.a.Look(t.Context()) }()
+	<-called
+	if err := r.a.Ended(t.Context(), schedule.Record{ID: "run-1", Job: "j", Status: schedule.Done}); err != nil {
+		t.Error(err)
+	}
+	up := &box{}
+	r.a.Configure([]Route{{Name: "soc", Runs: RunsAll, Sender: up}})
+	close(release)
+	if err := <-looked; err != nil {
+		t.Fatal(err)
+	}
+	r.after(0)
+	want(t, up, "[soc] job j: done")
+}
+
+// TestQuotedTextIsTame: what a feed answered neither calls a channel in Slack nor fills
+// a message.
+func TestQuotedTextIsTame(t *testing.T) {
+	t.Parallel()
+	m := &Message{Title: "T", Begun: []condition.Condition{{Node: "n", Kind: "k", Message: "<!channel> & " + strings.Repeat("<td>\n", 10_000)}}}
+	body, err := json.Marshal((&Webhook{Shape: Slack}).body(m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got struct{ Text string }
+	if err := json.Unmarshal(body, &got); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(got.Text, "<") || !strings.Contains(got.Text, "&lt;!channel&gt; &amp; &lt;td&gt; &lt;td&gt;") || strings.Count(m.Text(), "\n") != 2 {
+		t.Error(got.Text)
+	}
+	if n := len([]rune(m.Text())); n > 2*mostText {
+		t.Errorf("%d characters for one condition", n)
+	}
+}

@@ -38,7 +38,9 @@ type Deps struct {
 type Alerter struct {
 	deps Deps
 
-	mu     sync.Mutex
+	looking sync.Mutex // one look at a time, which may wait for a server
+
+	mu     sync.Mutex // never held during a call: a dead route delays no run's end
 	routes []Route
 	posted int // letters of this process, for the order of their keys
 }
@@ -80,15 +82,26 @@ const failingKind = "route_failing"
 
 // Look posts what is due now and sends what is on its way.
 func (a *Alerter) Look(ctx context.Context) error {
+	a.looking.Lock()
+	defer a.looking.Unlock()
+	routes, err := a.followAll(ctx)
+	if err != nil {
+		return err
+	}
+	return a.send(ctx, routes)
+}
+
+// followAll posts what is due and returns the routes as they are then.
+func (a *Alerter) followAll(ctx context.Context) ([]Route, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	standing := a.deps.Conditions.List()
 	for i := range a.routes {
 		if err := a.follow(ctx, &a.routes[i], standing); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return a.send(ctx)
+	return a.routes, nil // Configure replaces the slice, and nobody writes into it
 }
 
 // Ended posts the end of a run to the routes that want it.
@@ -173,7 +186,7 @@ func (a *Alerter) follow(ctx context.Context, r *Route, standing []condition.Con
 
 // send tries the letters that are due. Those of one route go in order: one that does
 // not get through holds back the next.
-func (a *Alerter) send(ctx context.Context) error {
+func (a *Alerter) send(ctx context.Context, routes []Route) error {
 	letters, err := a.letters(ctx)
 	if err != nil {
 		return err
@@ -182,7 +195,7 @@ func (a *Alerter) send(ctx context.Context) error {
 	held := map[string]bool{}
 	for i := range letters {
 		l := &letters[i]
-		n := slices.IndexFunc(a.routes, func(r Route) bool { return r.Name == l.Route })
+		n := slices.IndexFunc(routes, func(r Route) bool { return r.Name == l.Route })
 		switch {
 		case n < 0:
 			err = a.drop(ctx, l)
@@ -191,7 +204,7 @@ func (a *Alerter) send(ctx context.Context) error {
 			held[l.Route] = true
 		default:
 			var sent bool
-			sent, err = a.try(ctx, &a.routes[n], l)
+			sent, err = a.try(ctx, &routes[n], l)
 			held[l.Route] = !sent
 		}
 		if err != nil {

@@ -11,8 +11,13 @@ import (
 	"github.com/remeld/remeld/internal/schedule"
 )
 
-// mostShown is how many conditions of a kind of news a message spells out.
-const mostShown = 20
+// A message spells out mostShown conditions of a kind of news and mostText characters
+// of what each says: an error may quote a whole page, and Teams refuses a message
+// above 28 KB.
+const (
+	mostShown = 20
+	mostText  = 300
+)
 
 // Text is the message as plain lines.
 func (m *Message) Text() string {
@@ -40,10 +45,19 @@ func (m *Message) Text() string {
 }
 
 func writeCondition(b *strings.Builder, c *condition.Condition) {
-	fmt.Fprintf(b, "- %s: %s (%s, since %s)\n", about(c), c.Message, c.Kind, c.Since.UTC().Format(time.RFC3339))
+	fmt.Fprintf(b, "- %s: %s (%s, since %s)\n", about(c), clip(c.Message), c.Kind, c.Since.UTC().Format(time.RFC3339))
 	if c.Help != "" {
 		fmt.Fprintf(b, "  what to do: %s\n", c.Help)
 	}
+}
+
+// clip makes one line of at most mostText characters of a text.
+func clip(text string) string {
+	line := []rune(strings.Join(strings.Fields(text), " "))
+	if len(line) <= mostText {
+		return string(line)
+	}
+	return string(line[:mostText-1]) + "…"
 }
 
 // about is what a condition is about.
@@ -57,7 +71,7 @@ func about(c *condition.Condition) string {
 func writeRun(b *strings.Builder, r *schedule.Record) {
 	fmt.Fprintf(b, "Run %s of job %s: %s after %s\n", r.ID, r.Job, r.Status, r.Took().Round(time.Second))
 	if r.Message != "" {
-		fmt.Fprintf(b, "%s\n", r.Message)
+		fmt.Fprintf(b, "%s\n", clip(r.Message))
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Counts)) {
 		fmt.Fprintf(b, "- %s: %d\n", name, r.Counts[name])

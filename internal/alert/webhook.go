@@ -71,11 +71,15 @@ func (w *Webhook) hide(text string) string {
 	return text
 }
 
+// slackEscapes are the three characters that Slack reads as its own: a feed whose answer
+// is quoted must not call a whole channel.
+var slackEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
 func (w *Webhook) body(m *Message) any {
 	text := m.Text()
 	switch w.Shape {
 	case Slack:
-		return map[string]any{"text": "*" + m.Title + "*\n" + text}
+		return map[string]any{"text": "*" + slackEscapes.Replace(m.Title) + "*\n" + slackEscapes.Replace(text)}
 	case Teams:
 		block := func(text, weight string) map[string]any {
 			return map[string]any{"type": "TextBlock", "text": text, "wrap": true, "weight": weight}

@@ -95,16 +95,16 @@ func (r *Run) finish(ctx, outer context.Context, timeout time.Duration, err erro
 	rec.Ended = r.clock.Now().UTC()
 	var partial *PartialError
 	switch {
+	case err == nil: // whatever came in its last moment
+		rec.Status = Done
 	case outer.Err() != nil:
 		rec.Status, rec.Message = Cancelled, "ended before it was done; the rest goes on with the next run"
 	case ctx.Err() != nil:
 		rec.Status, rec.Message = TimedOut, fmt.Sprintf("ended by its timeout of %s; the rest goes on with the next run", timeout)
 	case errors.As(err, &partial):
 		rec.Status, rec.Message = Partial, err.Error()
-	case err != nil:
-		rec.Status, rec.Message = Failed, err.Error()
 	default:
-		rec.Status = Done
+		rec.Status, rec.Message = Failed, err.Error()
 	}
 	rec.Exit = rec.Status.Exit()
 	return *rec

@@ -169,6 +169,18 @@ func TestOverlapAndTimeout(t *testing.T) {
 	})
 }
 
+// TestDoneInTheLastMoment: a run whose work is done is done, though its time or the
+// process ended just then.
+func TestDoneInTheLastMoment(t *testing.T) {
+	t.Parallel()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	run := &Run{clock: wall{}}
+	if rec := run.finish(ended, ended, time.Minute, nil); rec.Status != Done || rec.Message != "" {
+		t.Errorf("%+v", rec)
+	}
+}
+
 // TestRecordsOfRuns: what a run counts and says is kept, as is how it ended; a run can
 // be run again with what was asked for.
 func TestRecordsOfRuns(t *testing.T) {
