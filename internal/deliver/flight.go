@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/remeld/remeld/internal/deliver/ledger"
+	"github.com/remeld/remeld/internal/deliver/pace"
 	"github.com/remeld/remeld/sdk"
 )
 
@@ -75,15 +76,16 @@ func (f *fleet) launch(ctx context.Context, c *chunk) error {
 	if err != nil || b == nil {
 		return err
 	}
+	var token *pace.Call
 	in, err := f.a.intent(b)
 	if err == nil {
-		err = f.a.begin(ctx, b, in, b.target.Info().Ops[b.op])
+		token, err = f.a.begin(ctx, b, in, b.target.Info().Ops[b.op])
 	}
 	if err != nil {
 		return f.conclude(ctx, b, err)
 	}
 	done := make(chan answer, 1)
-	go func() { done <- call(ctx, b, in) }()
+	go func() { done <- f.a.call(ctx, b, in, token) }()
 	f.out = append(f.out, flight{b, in, done})
 	return nil
 }
