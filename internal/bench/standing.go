@@ -13,7 +13,7 @@ import (
 
 // standing is the sandbox's clock, moved to where the next sleeper wakes whenever
 // everybody waits: for it, or for somebody who waits for it. The time that goes by is
-// therefore that of the calls and of the rate limits, whatever the machine does.
+// therefore that of the calls and of the rate limits, on a busy machine too.
 type standing struct {
 	clock *vclock.Clock
 

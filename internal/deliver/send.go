@@ -207,7 +207,7 @@ const (
 // Repeating a call that may have had an effect is for idempotent operations only
 // (SEMANTICS D11).
 func (a *applier) again(b *batch, op sdk.Op, err error, n int) (wait time.Duration, again bool) {
-	if n >= a.m.set.Attempts {
+	if a.down[b.site.domain] = a.down[b.site.domain] || n >= a.m.set.Attempts; a.down[b.site.domain] {
 		return 0, false
 	}
 	wait = min(firstWait<<(n-1), mostWait)
