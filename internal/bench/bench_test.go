@@ -3,8 +3,10 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestMain(m *testing.M) {
@@ -64,6 +66,25 @@ func TestVerdicts(t *testing.T) {
 	} {
 		if c.row.verdict != c.want {
 			t.Errorf("%+v: want %s", c.row, c.want)
+		}
+	}
+}
+
+// TestLeast: the perfect sender's time follows from published numbers alone; 15,001
+// rows are one call more than Defender's first minute takes.
+func TestLeast(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		class string
+		n     int
+		want  time.Duration
+	}{
+		{"defender", 15_000, 2 * latency}, {"defender", 15_001, time.Minute + 2*latency}, {"defender", 60_000, 3*time.Minute + 2*latency},
+		{"sentinel", 100_000, 9*time.Minute + 3*latency}, {"graph_tiindicators", 20_000, 2 * latency},
+	} {
+		i := slices.IndexFunc(doors, func(d door) bool { return d.class == c.class })
+		if got := doors[i].least(c.n); got != c.want {
+			t.Errorf("%d into %s: %s, want %s", c.n, c.class, got, c.want)
 		}
 	}
 }

@@ -56,7 +56,7 @@ func parse(args []string) (options, error) {
 	var o options
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.IntVar(&o.runs, "runs", 5, "rounds of each measurement; the median counts")
-	only := fs.String("only", "", "measure only these, separated by commas: "+strings.Join(suiteNames(), ", "))
+	only := fs.String("only", "", "measure only these, separated by commas: "+strings.Join(suiteNames(), ", ")+"; doors/CLASS is one door")
 	fs.BoolVar(&o.quick, "quick", false, "small inputs, to see that everything works; the numbers mean nothing")
 	fs.StringVar(&o.dir, "dir", os.TempDir(), "where the scratch directory is made (some 3 GB)")
 	fs.StringVar(&o.profile, "profile", "", "leave CPU profiles in this directory")
@@ -68,8 +68,8 @@ func parse(args []string) (options, error) {
 		o.only = strings.Split(*only, ",")
 	}
 	for _, name := range o.only {
-		if !slices.Contains(suiteNames(), name) {
-			return o, fmt.Errorf("nothing is called %q: -only takes %s", name, strings.Join(suiteNames(), ", "))
+		if !slices.Contains(suiteNames(), name) && !slices.Contains(doorNames(), name) {
+			return o, fmt.Errorf("nothing is called %q: -only takes %s", name, strings.Join(append(suiteNames(), doorNames()...), ", "))
 		}
 	}
 	if o.runs < 1 {
@@ -83,6 +83,11 @@ func parse(args []string) (options, error) {
 		o.out = filepath.Join(o.root, "docs", "performance.md")
 	}
 	return o, nil
+}
+
+// wants reports whether -only leaves a part of a suite in.
+func (o *options) wants(suite, part string) bool {
+	return o.only == nil || slices.Contains(o.only, suite) || slices.Contains(o.only, suite+"/"+part)
 }
 
 // moduleRoot is the folder of go.mod, from the working directory upwards.
@@ -120,7 +125,7 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	r := newReport(s)
 	for _, b := range suite {
-		if o.only != nil && !slices.Contains(o.only, b.name) {
+		if o.only != nil && !slices.ContainsFunc(o.only, func(name string) bool { suite, _, _ := strings.Cut(name, "/"); return suite == b.name }) {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s: %s\n", b.name, b.about)

@@ -36,9 +36,10 @@ const method = `## How it is measured
 * (f) a feed node's table on disk, read with a plain HTTP client over loopback without compression. Each first body is
   made by a feed without a cache.
 * (g) an empty tenant of the sandbox is listed and filled on a simulated clock on which every call takes 100 ms and
-  nothing else takes time. The rival is a perfect sender: it knows the published sliding window to the moment and has eight
-  calls under way at once, as we have. One answer of 429 misses the limit. A busy machine lets the clock move too soon, which
-  makes ours slower, never faster.
+  nothing else takes time: it moves only when every goroutine waits. The rival is a perfect sender: it lists, one page after
+  the other, then makes calls of the largest published batch the moment the published sliding window lets them, as many
+  beside each other as that is, and waits for the last answer. It is computed from those numbers alone. One answer of 429
+  misses the limit. Ours counts a call from its answer, and its windows are 260 ms longer than the published minute.
 * (h) user time of garbage collection included.
 
 ## Input

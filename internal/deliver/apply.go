@@ -82,6 +82,7 @@ type applier struct {
 	// full: a capacity answer ended creations in this apply.
 	full bool
 	off  map[string]error // domains that take no more calls in this apply
+	down map[string]bool  // domains where a call used its attempts up: no other tries again
 	// inverses are those of the apply that is rolled back, by domain and identity.
 	inverses map[string]ledger.Inverse
 	began    time.Time
@@ -141,7 +142,7 @@ func (m *Manager) applyHeld(ctx context.Context, g *group, p *Plan, opts ApplyOp
 	if err != nil {
 		return nil, err
 	}
-	a := &applier{m: m, g: g, sites: sites, by: map[string]*site{}, judges: map[string][]*judge{}, plan: p, opts: opts, off: map[string]error{}, began: m.deps.Clock.Now(),
+	a := &applier{m: m, g: g, sites: sites, by: map[string]*site{}, judges: map[string][]*judge{}, plan: p, opts: opts, off: map[string]error{}, down: map[string]bool{}, began: m.deps.Clock.Now(),
 		res: &Result{ID: newID("apply", m.deps.Clock.Now()), Plan: p.ID, Counts: map[Action]int{}}}
 	if a.hand, err = m.blocks(ctx); err != nil {
 		return nil, err

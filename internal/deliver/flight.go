@@ -6,14 +6,20 @@ import (
 	"slices"
 
 	"github.com/remeld/remeld/internal/deliver/ledger"
+	"github.com/remeld/remeld/internal/deliver/pace"
 	"github.com/remeld/remeld/sdk"
 )
 
-// inFlight is how many calls of one step are under way at once. One call after the
-// other would add the time of every answer to the service's window: at 100 calls a
-// minute and 100 ms an answer a tenth of it. A step of no more calls than this gains
-// nothing, and keeps their order to the letter.
+// inFlight is how many calls of one step are under way at once at least. One call
+// after the other would add the time of every answer to the service's window: at 100
+// calls a minute and 100 ms an answer a tenth of it. A step of no more calls than this
+// gains nothing, and keeps their order to the letter.
 const inFlight = 8
+
+// atOnce is how many calls of an operation are under way at once: so many that the
+// window is what holds them back, as long as an answer takes no more than a quarter of
+// a minute. A bulk call takes Graph seconds, and it lets a thousand a minute through.
+func atOnce(op sdk.Op) int { return max(inFlight, op.PerMinute/4) }
 
 // accepted makes the calls for items, in order, and returns the identities the service
 // took. Several calls are under way at once, each stored before it is made, as long as
@@ -59,13 +65,18 @@ type fleet struct {
 	all    map[string]bool
 	out    []flight // oldest first
 	proven bool     // the service answers as it should: the last call that ended was taken
+	wary   bool     // a call of this step failed: no more than inFlight at once
 }
 
 // launch stores a chunk's call and makes it, once there is room beside the others.
 // While it waits for the rate window, nothing that ended stays unsettled.
 func (f *fleet) launch(ctx context.Context, c *chunk) error {
-	left := inFlight - 1
-	if f.a.m.pace.Free(c.target.Info().Ops[c.op]) > 0 {
+	op := c.target.Info().Ops[c.op]
+	left := atOnce(op) - 1
+	if f.wary {
+		left = inFlight - 1
+	}
+	if f.a.m.pace.Free(op) > 0 {
 		left = 0
 	}
 	if err := f.land(ctx, left); err != nil {
@@ -75,15 +86,16 @@ func (f *fleet) launch(ctx context.Context, c *chunk) error {
 	if err != nil || b == nil {
 		return err
 	}
+	var token *pace.Call
 	in, err := f.a.intent(b)
 	if err == nil {
-		err = f.a.begin(ctx, b, in, b.target.Info().Ops[b.op])
+		token, err = f.a.begin(ctx, b, in, op)
 	}
 	if err != nil {
 		return f.conclude(ctx, b, err)
 	}
 	done := make(chan answer, 1)
-	go func() { done <- call(ctx, b, in) }()
+	go func() { done <- f.a.call(ctx, b, in, token) }()
 	f.out = append(f.out, flight{b, in, done})
 	return nil
 }
@@ -110,7 +122,7 @@ func (f *fleet) land(ctx context.Context, left int) error {
 		}
 	}
 	for _, x := range failed {
-		f.proven = false
+		f.proven, f.wary = false, true
 		if err := f.conclude(ctx, x.b, f.a.make(ctx, x.b, x.in, &x.got)); err != nil {
 			return err
 		}

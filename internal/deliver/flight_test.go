@@ -58,7 +58,7 @@ func perfect(calls, perMinute int, latency time.Duration) time.Duration {
 	return time.Duration((calls-1)/perMinute)*time.Minute + latency
 }
 
-// TestD12_ThroughputIsThatOfTheWindow: an apply of many calls takes at most 2 % longer
+// TestD12_ThroughputIsThatOfTheWindow: an apply of many calls takes at most 1 % longer
 // than the service's window allows, and no window holds more calls than published.
 func TestD12_ThroughputIsThatOfTheWindow(t *testing.T) {
 	for _, c := range []struct{ calls, perMinute int }{{1000, 100}, {300, 30}} {
@@ -74,7 +74,7 @@ func TestD12_ThroughputIsThatOfTheWindow(t *testing.T) {
 			}
 			ratio := float64(took) / float64(best)
 			t.Logf("%d calls at %d a minute: %s, at best %s: %.4f", c.calls, c.perMinute, took, best, ratio)
-			if ratio > 1.02 {
+			if ratio > 1.01 {
 				t.Errorf("%d calls took %s, %.3f of %s", c.calls, took, ratio, best)
 			}
 			for i := c.perMinute; i < len(d.at); i++ {
@@ -82,11 +82,85 @@ func TestD12_ThroughputIsThatOfTheWindow(t *testing.T) {
 					t.Fatalf("calls %d to %d within %s", i-c.perMinute, i, gap)
 				}
 			}
-			if d.most > inFlight {
-				t.Errorf("%d calls at once", d.most)
+			if most := atOnce(d.info.Ops[sdk.OpUpsert]); d.most > most || most > c.perMinute {
+				t.Errorf("%d calls at once, of at most %d", d.most, most)
 			}
 		})
 	}
+}
+
+// TestD12_SlowAnswersLeaveTheWindowFull: an answer of ten seconds holds back what waits
+// for it, not the calls that the service lets through meanwhile.
+func TestD12_SlowAnswersLeaveTheWindowFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, d := faraway(t, 1, 1000)
+		d.latency = 10 * time.Second
+		r.wantMany(2500)
+		p, began := r.plan(), time.Now()
+		res := r.apply(p)
+		if took := time.Since(began); res.Partial() || took > 3*(time.Minute+d.latency+time.Second) {
+			t.Errorf("2500 calls at 1000 a minute took %s (%d made, %d at once)", took, res.Calls, d.most)
+		}
+		for i := 1000; i < len(d.at); i++ {
+			if gap := d.at[i].Sub(d.at[i-1000]); gap < time.Minute {
+				t.Fatalf("calls %d to %d within %s", i-1000, i, gap)
+			}
+		}
+	})
+}
+
+// TestD12_AnOutageIsWaitedForOnce: of many calls under way that fail, one is tried
+// again until it is given up; the others go on with a later apply too.
+func TestD12_AnOutageIsWaitedForOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, d := faraway(t, 1, 1000)
+		r.wantMany(600)
+		down := true
+		r.tenant.fault = func(_ int, op sdk.OpName, phase string) error {
+			if down && op == sdk.OpUpsert && phase == "before" {
+				return &sdk.Error{Failure: sdk.Unavailable, Message: "injected"}
+			}
+			return nil
+		}
+		p, began := r.plan(), time.Now()
+		res := r.apply(p)
+		if took := time.Since(began); !res.Partial() || took > 2*time.Minute || res.Calls > 260 {
+			t.Errorf("ended after %s and %d calls, left %d", took, res.Calls, res.Left)
+		}
+		down = false
+		for tries := 0; r.plan().Changes() > 0 && tries < 10; tries++ {
+			r.sync()
+		}
+		if len(r.tenant.rows) != 600 || d.most != 250 {
+			t.Errorf("%d rows, %d at once", len(r.tenant.rows), d.most)
+		}
+		r.quiet()
+	})
+}
+
+// TestD12_AfterAFailureFewAreUnderWay: a service that is in trouble is not met with
+// all that its window would hold.
+func TestD12_AfterAFailureFewAreUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, d := faraway(t, 1, 1000)
+		r.wantMany(900)
+		calls, most := 0, 0
+		r.tenant.fault = func(_ int, op sdk.OpName, phase string) error {
+			if op != sdk.OpUpsert || phase != "before" {
+				return nil
+			}
+			if calls++; calls == 10 {
+				return &sdk.Error{Failure: sdk.Unavailable, Message: "injected"}
+			}
+			if calls > 510 { // all of before the failure was seen have ended
+				most = max(most, int(d.now.Load()))
+			}
+			return nil
+		}
+		if res := r.apply(r.plan()); res.Partial() || d.most != 250 || most < 2 || most > inFlight {
+			t.Errorf("%d at once, %d after a failure, left %d", d.most, most, res.Left)
+		}
+	})
 }
 
 // Faults among calls that are under way beside each other lose nothing and repeat
@@ -133,7 +207,7 @@ func TestD12_FaultsAmongCallsInFlight(t *testing.T) {
 func TestD11_EndedWithCallsInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, _ := faraway(t, 1, 1000)
-		r.wantMany(200)
+		r.wantMany(600)
 		p := r.plan()
 		ctx, cancel := context.WithCancel(t.Context())
 		_, err := r.m.Apply(ctx, p, ApplyOptions{Progress: func(pr Progress) {
@@ -155,7 +229,7 @@ func TestD11_EndedWithCallsInFlight(t *testing.T) {
 				}
 			}
 		}
-		for i := range 200 {
+		for i := range 600 {
 			if name := fmt.Sprintf("h%04d.evil.com", i); sent[name] != 1 {
 				t.Errorf("%s was written %d times", name, sent[name])
 			}

@@ -89,16 +89,23 @@ const (
 
 // list takes a complete listing, twice where the first lost most of our rows.
 func (m *Manager) list(ctx context.Context, s *site) (*listing, sdk.Listing, error) {
-	l, done, err := take(ctx, s.target, m.gate(s), m.deps.Clock.Now())
+	l, done, err := m.listOnce(ctx, s)
 	if err != nil || !s.lostMost(l) {
 		return l, done, err
 	}
-	again, done, err := take(ctx, s.target, m.gate(s), m.deps.Clock.Now())
+	again, done, err := m.listOnce(ctx, s)
 	if err == nil && len(again.rows) != len(l.rows) {
 		err = &sdk.Error{Failure: sdk.Unavailable, Message: fmt.Sprintf(
 			"two listings in a row do not agree (%d rows, then %d) and the first lost most of ours; it will be listed again", len(l.rows), len(again.rows))}
 	}
 	return again, done, err
+}
+
+// listOnce takes one listing at the tenant's pace.
+func (m *Manager) listOnce(ctx context.Context, s *site) (*listing, sdk.Listing, error) {
+	gate, end := m.gate(s)
+	defer end()
+	return take(ctx, s.target, gate, m.deps.Clock.Now())
 }
 
 // lostMost tells whether a listing lacks most of the rows we believe to be there.

@@ -41,7 +41,7 @@ func (m *Manager) repeat(ctx context.Context, s *site, in *ledger.Intent) (done 
 	if may, err := m.repeatable(ctx, s, in); err != nil || !may {
 		return false, err
 	}
-	a := &applier{m: m, sites: []*site{s}, by: map[string]*site{s.domain: s}, off: map[string]error{},
+	a := &applier{m: m, sites: []*site{s}, by: map[string]*site{s.domain: s}, off: map[string]error{}, down: map[string]bool{},
 		res: &Result{ID: in.Apply, Counts: map[Action]int{}}}
 	b := &batch{site: s, target: target, op: in.Op, accepted: map[string]bool{}}
 	undoes, err := m.undoneBy(ctx, in.Apply)

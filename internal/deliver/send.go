@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/remeld/remeld/internal/deliver/ledger"
+	"github.com/remeld/remeld/internal/deliver/pace"
 	"github.com/remeld/remeld/internal/store"
 	"github.com/remeld/remeld/sdk"
 )
@@ -91,19 +92,21 @@ func (a *applier) intent(b *batch) (*ledger.Intent, error) {
 	return in, nil
 }
 
-// answer is how one attempt ended.
+// answer is how one attempt ended, and when.
 type answer struct {
 	sdk.Answer
 	err error
+	at  time.Time
 }
 
-// call makes one attempt of a stored intent.
-func call(ctx context.Context, b *batch, in *ledger.Intent) answer {
+// call makes one attempt of a stored intent, and ends its token.
+func (a *applier) call(ctx context.Context, b *batch, in *ledger.Intent, token *pace.Call) answer {
+	defer token.End()
 	ans, err := b.target.Send(ctx, b.op, in.Call)
 	if err == nil && len(ans.Outcomes) != len(in.Items) {
 		err = &sdk.Error{Failure: sdk.InDoubt, Message: fmt.Sprintf("the service answered for %d of %d items", len(ans.Outcomes), len(in.Items))}
 	}
-	return answer{ans, err}
+	return answer{ans, err, a.m.deps.Clock.Now()}
 }
 
 // make makes the call of an intent until it has an outcome or the attempts are
@@ -113,13 +116,15 @@ func (a *applier) make(ctx context.Context, b *batch, in *ledger.Intent, first *
 	doubt := len(in.Attempts) > 0 && first == nil // an earlier attempt may have had an effect
 	for n := 1; ; n++ {
 		if first == nil {
-			if err := a.begin(ctx, b, in, op); err != nil {
+			token, err := a.begin(ctx, b, in, op)
+			if err != nil {
 				return err
 			}
-			got := call(ctx, b, in)
+			got := a.call(ctx, b, in, token)
 			first = &got
 		}
 		ans, err := first.Answer, first.err
+		in.Attempts[len(in.Attempts)-1] = first.at
 		first = nil
 		a.res.Calls++
 		if err == nil {
@@ -167,19 +172,23 @@ func (a *applier) closeUnless(ctx context.Context, b *batch, in *ledger.Intent, 
 }
 
 // begin takes a token and stores the intent with this attempt.
-func (a *applier) begin(ctx context.Context, b *batch, in *ledger.Intent, op sdk.Op) error {
+func (a *applier) begin(ctx context.Context, b *batch, in *ledger.Intent, op sdk.Op) (*pace.Call, error) {
 	if left := a.m.pace.Blocked(op.RateKey); left > patience {
 		a.why(fmt.Sprintf("%s asked not to be called for another %s; the rest goes on then", b.site.domain, left.Round(time.Second)))
-		return a.closeUnless(ctx, b, in, in.ID == 0 || len(in.Attempts) > 0, errLater)
+		return nil, a.closeUnless(ctx, b, in, in.ID == 0 || len(in.Attempts) > 0, errLater)
 	}
-	at, err := a.m.pace.Wait(ctx, op)
+	token, err := a.m.pace.Wait(ctx, op)
 	if err != nil {
-		return a.closeUnless(ctx, b, in, in.ID == 0 || len(in.Attempts) > 0, err)
+		return nil, a.closeUnless(ctx, b, in, in.ID == 0 || len(in.Attempts) > 0, err)
 	}
-	in.Attempts = append(in.Attempts, at)
+	in.Attempts = append(in.Attempts, token.At)
 	c := b.site.book.Begin()
 	c.Open(in)
-	return b.site.book.Commit(ctx, c)
+	if err := b.site.book.Commit(ctx, c); err != nil {
+		token.End()
+		return nil, err
+	}
+	return token, nil
 }
 
 // The waits between attempts grow from firstWait, doubling, to mostWait.
@@ -198,7 +207,7 @@ const (
 // Repeating a call that may have had an effect is for idempotent operations only
 // (SEMANTICS D11).
 func (a *applier) again(b *batch, op sdk.Op, err error, n int) (wait time.Duration, again bool) {
-	if n >= a.m.set.Attempts {
+	if a.down[b.site.domain] = a.down[b.site.domain] || n >= a.m.set.Attempts; a.down[b.site.domain] {
 		return 0, false
 	}
 	wait = min(firstWait<<(n-1), mostWait)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/remeld/remeld/internal/deliver/guard"
 	"github.com/remeld/remeld/internal/deliver/ledger"
+	"github.com/remeld/remeld/internal/deliver/pace"
 	"github.com/remeld/remeld/internal/store"
 	"github.com/remeld/remeld/sdk"
 )
@@ -129,18 +130,25 @@ func (m *Manager) put(ctx context.Context, space, key string, doc any) error {
 	return nil
 }
 
-// gate hands out tokens for a listing's pages and stores that they were taken.
-func (m *Manager) gate(s *site) sdk.Gate {
-	return func(ctx context.Context, name sdk.OpName) error {
+// gate hands out tokens for a listing's pages and stores that they were taken. A page
+// has come when the next one is asked for; end is called after the last.
+func (m *Manager) gate(s *site) (gate sdk.Gate, end func()) {
+	var page *pace.Call
+	end = func() {
+		if page != nil {
+			page.End()
+		}
+	}
+	return func(ctx context.Context, name sdk.OpName) (err error) {
+		end()
 		op := s.info.Ops[name]
-		at, err := m.pace.Wait(ctx, op)
-		if err != nil {
+		if page, err = m.pace.Wait(ctx, op); err != nil {
 			return err
 		}
 		c := s.book.Begin()
-		c.Tick(op.RateKey, at)
+		c.Tick(op.RateKey, page.At)
 		return s.book.Commit(ctx, c)
-	}
+	}, end
 }
 
 // heard learns the service's clock from an answer (SEMANTICS E16).

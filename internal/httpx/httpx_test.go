@@ -234,6 +234,36 @@ func TestDoSendsOnce(t *testing.T) {
 	}
 }
 
+// TestPaceIsTheCallersToGiveUp: one host is asked at the pace of whoever named it
+// first, and at none by a client that keeps the service's own limits.
+func TestPaceIsTheCallersToGiveUp(t *testing.T) {
+	s := serve(t, func(http.ResponseWriter, *http.Request) {})
+	ask := func(perSecond float64) int {
+		c, clock := client(t, func(o *Options) { o.PerSecond = perSecond })
+		for range 50 {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := c.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+		}
+		return len(clock.Slept())
+	}
+	if n := ask(-1); n != 0 {
+		t.Errorf("a client without a pace waited %d times", n)
+	}
+	if n := ask(5); n != 40 { // ten may go at once
+		t.Errorf("a client with a pace waited %d times of 50", n)
+	}
+	if n := ask(-1); n != 0 {
+		t.Errorf("a client without a pace waited %d times for the other's", n)
+	}
+}
+
 func TestZones(t *testing.T) {
 	for text, want := range map[string]zone{
 		"169.254.169.254": zoneForbidden, "fe80::1%eth0": zoneForbidden, "::ffff:169.254.0.1": zoneForbidden,

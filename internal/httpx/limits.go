@@ -18,8 +18,11 @@ type limits struct {
 	byHost map[string]*rate.Limiter
 }
 
-// wait takes a token for host, waiting on clock.
+// wait takes a token for host, waiting on clock; without a pace it takes none.
 func (l *limits) wait(ctx context.Context, clock sdk.Clock, host string, perSecond float64) error {
+	if perSecond < 0 {
+		return ctx.Err()
+	}
 	l.mu.Lock()
 	lim := l.byHost[host]
 	if lim == nil {

@@ -57,7 +57,9 @@ type Options struct {
 	// Params are added to the query of the requested URL.
 	Params map[string]sdk.Secret
 	// PerSecond is the pace of requests to one host, shared by all clients of
-	// the process; the first to name a host decides.
+	// the process; the first to name a host decides. Negative is none: the caller
+	// keeps the service's own limits, and a second pace below it could only delay
+	// a call whose moment was chosen.
 	PerSecond float64
 	// Transport replaces the network, for tests and fault injection. Name
 	// resolution is then not guarded.

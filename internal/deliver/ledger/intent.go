@@ -37,7 +37,8 @@ type Intent struct {
 	Op    sdk.OpName
 	// Rate is the window the attempts count in.
 	Rate string
-	// Attempts are the local times the call was made; each took a token.
+	// Attempts are the local times each attempt ended, or began while that is not
+	// known; each took a token.
 	Attempts []time.Time
 	Closed   bool
 	Call     []byte // the exact body; nil once closed

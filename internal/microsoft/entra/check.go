@@ -21,7 +21,7 @@ const maxDocument = 1 << 20
 // class needs beyond that is the class's to check (CheckToken).
 func check(ctx context.Context, cfg any, env sdk.Env, report func(sdk.Check)) {
 	c := cfg.(*Connection).Rooted(env.BaseDir)
-	client, err := httpx.New(httpx.Options{Clock: env.Clock, Log: env.Log, CAFile: c.CA, MaxBody: maxDocument, Retries: -1, PerSecond: 1000, UserAgent: "Remeld"})
+	client, err := httpx.New(httpx.Options{Clock: env.Clock, Log: env.Log, CAFile: c.CA, MaxBody: maxDocument, Retries: -1, PerSecond: unpaced, UserAgent: "Remeld"})
 	if err != nil {
 		report(sdk.Check{Name: "certificate authorities", State: sdk.CheckFailed, Detail: err.Error(), Fix: "correct ca of the connection"})
 		return

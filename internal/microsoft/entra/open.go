@@ -11,8 +11,8 @@ import (
 // largest there is, is about 10 MB.
 const maxAnswer = 64 << 20
 
-// unpaced is a rate a host is never asked at.
-const unpaced = 1000
+// unpaced: the services' own windows are kept by delivery (SEMANTICS D12).
+const unpaced = -1
 
 // Open resolves the connection a node of class was built with and prepares the calls
 // of its login: paths from the configuration's folder, one attempt a call, tokens. It
@@ -28,7 +28,6 @@ func Open(class string, env sdk.Env) (*Connection, *httpx.Client, *TokenSource, 
 	conn = conn.Rooted(env.BaseDir)
 	client, err := httpx.New(httpx.Options{
 		Clock: env.Clock, Log: env.Log, CAFile: conn.CA, MaxBody: maxAnswer, Retries: -1,
-		// The service's own windows are kept by delivery (SEMANTICS D12).
 		PerSecond: unpaced, UserAgent: "Remeld",
 	})
 	if err != nil {
