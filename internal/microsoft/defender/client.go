@@ -22,7 +22,8 @@ const (
 	MaxDelete   = 500
 	MaxTop      = 10_000
 	Capacity    = 15_000
-	MaxValueLen = 800
+	MaxValueLen = 800  // UTF-16 units
+	MaxTitle    = 4000 // UTF-16 units; seen by other clients of the API
 )
 
 // Client calls one tenant's API. Safe for concurrent use.
