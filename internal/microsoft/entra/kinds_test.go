@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/big"
@@ -217,6 +218,37 @@ func TestEveryKindOfCredentialGetsAToken(t *testing.T) {
 				t.Errorf("after Forget: same %v, fresh %v, %v", anew == token, fresh, err)
 			}
 		})
+	}
+}
+
+// TestARefusedTokenIsAskedForAnewOnce: az, as the endpoints of machines, has a cache of
+// its own and may give the very token that was refused. It counts as fresh then, or its
+// refusal would be taken for its age, call after call, for ever.
+func TestARefusedTokenIsAskedForAnewOnce(t *testing.T) {
+	r := open(t)
+	stubAz(t, azAnswer(unsigned(`{"appid":"`+appID+`"}`)))
+	src := r.tokens(t, func(c *Connection) { c.AzureCLI = true })
+	scopes := []string{src.conn.DefenderScope(), src.conn.GraphScope()}
+	for round, want := range []bool{true, false, true, false} {
+		if round == 2 {
+			src.Forget()
+		}
+		for _, scope := range scopes {
+			if _, fresh, err := src.Token(t.Context(), scope); err != nil || fresh != want {
+				t.Errorf("round %d: fresh %v, %v", round, fresh, err)
+			}
+		}
+	}
+}
+
+// TestACancelledRequestForATokenSentNothing: the call it was for never left.
+func TestACancelledRequestForATokenSentNothing(t *testing.T) {
+	r := open(t)
+	src := r.tokens(t, func(c *Connection) { c.ClientSecret = "fake-secret-4711" })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := src.Token(ctx, src.conn.GraphScope()); sdk.FailureOf(err) != sdk.NotSent || !errors.Is(err, context.Canceled) {
+		t.Errorf("%s: %v", sdk.FailureOf(err), err)
 	}
 }
 
