@@ -29,7 +29,7 @@ func TestPages(t *testing.T) {
 		"docs/sentinel.md":      docgen.Mapping("sentinel"),
 		"docs/graph.md":         docgen.Mapping("graph_tiindicators"),
 		"docs/tql.md":           docgen.TQL(),
-		"docs/mapping.md":       docgen.Mapping("defender"),
+		"docs/defender.md":      docgen.Mapping("defender"),
 
 		"docs/threatconnect-job.md": docgen.Parameters("threatconnect_job"),
 	} {
