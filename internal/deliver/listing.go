@@ -68,7 +68,9 @@ func (o owner) ours(r *sdk.Remote) bool { return r.Mark == o.mark && o.app(r) }
 // otherMark: our app made it, for another store.
 func (o owner) otherMark(r *sdk.Remote) bool { return r.Mark != "" && r.Mark != o.mark && o.app(r) }
 
-func (o owner) app(r *sdk.Remote) bool { return r.App == "" || len(o.apps) == 0 || o.apps[strings.ToLower(r.App)] }
+func (o owner) app(r *sdk.Remote) bool {
+	return r.App == "" || len(o.apps) == 0 || o.apps[strings.ToLower(r.App)]
+}
 
 // view is a listing seen from a ledger.
 type view struct {
