@@ -1,7 +1,8 @@
 // Package prototypes is the library that comes with the program: ready-made nodes
 // and lists, embedded.
 //
-// Use Warninglist to get a built-in warninglist by name, in the form of MISP.
+// Use Nodes to load a configuration that names prototypes, and Warninglist to get a
+// built-in warninglist by name, in the form of MISP.
 package prototypes
 
 import (

@@ -57,8 +57,8 @@ var Defender = Table[defender.Indicator]{
 			Set: func(in *In, out *defender.Indicator) { out.Action = in.Action },
 		},
 		{
-			Property: "title", From: "config: title", How: "the template filled in",
-			Set: func(in *In, out *defender.Indicator) { out.Title = Text(in.Say.Title, in) },
+			Property: "title", From: "config: title, value", How: "the template filled in; the value where that leaves nothing",
+			Set: func(in *In, out *defender.Indicator) { out.Title = named(in.Say.Title, in, defender.MaxTitle) },
 		},
 		{
 			Property: "description", From: "description, sources, tlp, threat_type, kill_chain, tags, confidence",

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/internal/microsoft/defender"
 	"github.com/remeld/remeld/internal/microsoft/graph"
 )
 
@@ -206,8 +207,33 @@ func TestText(t *testing.T) {
 
 func TestCut(t *testing.T) {
 	t.Parallel()
-	if got := Cut("äöüß", 3); got != "äöü" {
-		t.Errorf("cut to %q", got)
+	for _, test := range []struct {
+		text string
+		n    int
+		want string
+	}{
+		{"äöüß", 3, "äöü"}, {"äöüß", 4, "äöüß"}, {"a b", 2, "a"}, {"", 0, ""},
+		{"a😀b", 4, "a😀b"}, {"a😀b", 3, "a😀"}, {"a😀b", 2, "a"}, // services count UTF-16 units
+	} {
+		if got := Cut(test.text, test.n); got != test.want || Length(got) > test.n {
+			t.Errorf("%q cut to %q, want %q", test.text, got, test.want)
+		}
+	}
+}
+
+// TestTemplatesThatLeaveNothing: the services refuse an object without a title, name or
+// description, however little is known of an indicator.
+func TestTemplatesThatLeaveNothing(t *testing.T) {
+	t.Parallel()
+	rec := &indicator.Record{Indicator: indicator.Indicator{Kind: indicator.Domain, Value: "bad.example"}}
+	in := &In{Rec: rec, Value: rec.Value, Action: "Block", Say: &Say{Title: "{owner} ", Description: "{owner}", Product: graph.Sentinel}}
+	d, s, g := Defender.Fill(in), Sentinel.Fill(in), Graph.Fill(in)
+	if d.Title != "bad.example" || d.Description != nothingKnown || s.Name != "bad.example" || s.Description != nothingKnown || g.Description != nothingKnown {
+		t.Errorf("%+v\n%+v\n%+v", d, s, g)
+	}
+	rec.Attrs.Owner = strings.Repeat("x", 5000)
+	if got := Defender.Fill(in).Title; len(got) != defender.MaxTitle {
+		t.Errorf("a title of %d characters", len(got))
 	}
 }
 

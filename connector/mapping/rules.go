@@ -78,17 +78,20 @@ func (t Takes) checkWords(r *Rule, add func(key, help, format string, args ...an
 	case !ok:
 		add("severity", "use "+strings.Join(severityNames[1:], ", ")+", or 0 to 5", "unknown severity %q", r.Severity)
 	}
-	oneOf := func(key, word string, words []string) {
+	oneOf := func(key, word string, words []string, asItStands bool) {
+		at := slices.IndexFunc(words, func(w string) bool { return strings.EqualFold(w, word) })
 		switch {
 		case word == "":
 		case words == nil:
 			add(key, "remove it", "the service has no such property")
-		case len(words) > 0 && !slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, word) }):
+		case len(words) > 0 && at < 0:
 			add(key, "use "+strings.Join(words, ", "), "unknown word %q", word)
+		case asItStands && at >= 0 && words[at] != word:
+			add(key, "write "+words[at], "unknown word %q", word)
 		}
 	}
-	oneOf("action", r.Action, t.Actions)
-	oneOf("threat_type", r.ThreatType, t.ThreatTypes)
+	oneOf("action", r.Action, t.Actions, true) // as the node's own; whether it blocks is told by it
+	oneOf("threat_type", r.ThreatType, t.ThreatTypes, false)
 }
 
 // compile returns a rule's filter, or what is wrong and what to do. A condition that

@@ -57,6 +57,22 @@ func TestFirstRuleWins(t *testing.T) {
 	}
 }
 
+// TestActionsOfRulesAreWordsAsTheyStand: another spelling would name no action of the
+// API, and would not be known as one that blocks.
+func TestActionsOfRulesAreWordsAsTheyStand(t *testing.T) {
+	t.Parallel()
+	errs := takesAll().Check([]Rule{{When: "confidence > 1", Action: "Block"}})
+	var fe *sdk.FieldError
+	if len(errs) != 1 || !errors.As(errs[0], &fe) || fe.Path != "rules.0.action" || fe.Help != "write block" {
+		t.Errorf("%v", errs)
+	}
+	takes := takesAll()
+	takes.ThreatTypes = []string{"WatchList"}
+	if errs := takes.Check([]Rule{{When: "confidence > 1", ThreatType: "watchlist"}}); len(errs) > 0 {
+		t.Errorf("a threat type is spelt by the mapping: %v", errs)
+	}
+}
+
 // TestRulesAreCheckedAtTheirPlace: every fault names its key, and a bad query the
 // character.
 func TestRulesAreCheckedAtTheirPlace(t *testing.T) {

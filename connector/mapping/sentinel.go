@@ -50,8 +50,8 @@ var Sentinel = Table[stix.Indicator]{
 		{Property: "created", From: "first sent", How: "kept for the life of the object"},
 		{Property: "modified", From: "sent", How: "later than any before, by a millisecond at least"},
 		{
-			Property: "name", From: "value, config: name", How: "the template filled in",
-			Set: func(in *In, out *stix.Indicator) { out.Name = Text(in.Say.Title, in) },
+			Property: "name", From: "value, config: name", How: "the template filled in; the value where that leaves nothing",
+			Set: func(in *In, out *stix.Indicator) { out.Name = named(in.Say.Title, in, sentinel.MaxText) },
 		},
 		{
 			Property: "description", From: "description, sources, tlp, threat_type, kill_chain, tags",

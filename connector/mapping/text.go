@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
+	"unicode/utf16"
 
 	"github.com/remeld/remeld/indicator"
 )
@@ -79,11 +79,25 @@ func TypeName(k indicator.Kind) string {
 // empty description.
 const nothingKnown = "threat indicator"
 
-// describe writes what is known in one line, in at most most characters.
+// named fills the template of a name. Services refuse an empty one, and a template of
+// attributes may leave nothing: the value then stands for itself.
+func named(template string, in *In, most int) string {
+	text := Cut(Text(template, in), most)
+	if strings.TrimSpace(text) == "" {
+		return Cut(in.Value, most)
+	}
+	return text
+}
+
+// describe writes what is known in one line, or the node's template, in at most most
+// characters.
 func describe(in *In, most int) string {
 	a := &in.Rec.Attrs
+	if text := Cut(Text(in.Say.Description, in), most); strings.TrimSpace(text) != "" {
+		return text
+	}
 	if in.Say.Description != "" {
-		return Cut(Text(in.Say.Description, in), most)
+		return nothingKnown
 	}
 	var parts []string
 	add := func(label, text string) {
@@ -103,12 +117,26 @@ func describe(in *In, most int) string {
 	return Cut(strings.Join(parts, "; "), most)
 }
 
-// Cut shortens text to at most n characters.
-func Cut(text string, n int) string {
-	if utf8.RuneCountInString(text) <= n {
-		return text
+// Length is how long Microsoft's services count a text: in UTF-16 units, where a
+// character beyond the basic plane is two.
+func Length(text string) int {
+	n := 0
+	for _, r := range text {
+		n += unitsOf(r)
 	}
-	return strings.TrimSpace(string([]rune(text)[:n]))
+	return n
+}
+
+func unitsOf(r rune) int { return max(utf16.RuneLen(r), 1) } // what is no character becomes one
+
+// Cut shortens text to at most n UTF-16 units, between characters.
+func Cut(text string, n int) string {
+	for at, r := range text {
+		if n -= unitsOf(r); n < 0 {
+			return strings.TrimSpace(text[:at])
+		}
+	}
+	return text
 }
 
 // owner mark and expiry are no attributes: delivery hands them in when a call is

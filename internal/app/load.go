@@ -35,7 +35,7 @@ func Load(paths []string, state string, key []byte) (*config.Config, diag.List) 
 }
 
 func loadOptions(state string, key []byte) config.Options {
-	return config.Options{SecretDir: filepath.Join(state, "secrets"), Warninglists: prototypes.Known(), Key: key}
+	return config.Options{SecretDir: filepath.Join(state, "secrets"), Warninglists: prototypes.Known(), Prototypes: prototypes.Nodes(), Key: key}
 }
 
 func (a *App) load() (*config.Config, error) {

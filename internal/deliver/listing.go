@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/remeld/remeld/internal/deliver/ledger"
@@ -54,6 +55,12 @@ type owner struct {
 	apps map[string]bool
 }
 
+// newOwner is the owner of what our apps make under a mark; app ids are GUIDs, which
+// services and people write in either case.
+func newOwner(mark, app string) owner {
+	return owner{mark: mark, apps: map[string]bool{strings.ToLower(app): true}}
+}
+
 // ours: our app made it and it carries this store's mark (SEMANTICS D2). An empty
 // app is one the service does not tell.
 func (o owner) ours(r *sdk.Remote) bool { return r.Mark == o.mark && o.app(r) }
@@ -61,7 +68,9 @@ func (o owner) ours(r *sdk.Remote) bool { return r.Mark == o.mark && o.app(r) }
 // otherMark: our app made it, for another store.
 func (o owner) otherMark(r *sdk.Remote) bool { return r.Mark != "" && r.Mark != o.mark && o.app(r) }
 
-func (o owner) app(r *sdk.Remote) bool { return r.App == "" || len(o.apps) == 0 || o.apps[r.App] }
+func (o owner) app(r *sdk.Remote) bool {
+	return r.App == "" || len(o.apps) == 0 || o.apps[strings.ToLower(r.App)]
+}
 
 // view is a listing seen from a ledger.
 type view struct {
@@ -81,8 +90,10 @@ func (l *listing) see(b *ledger.Book, siblings []*ledger.Book, o owner, serviceN
 		return v
 	}
 	known := make(map[string]bool, len(b.Rows))
-	for _, r := range b.Rows {
+	held := map[string]bool{} // identities whose row is listed: another row of one cannot be adopted
+	for identity, r := range b.Rows {
 		known[r.RemoteID] = true
+		_, held[identity] = l.rows[r.RemoteID]
 	}
 	for _, other := range siblings {
 		for _, r := range other.Rows {
@@ -97,9 +108,12 @@ func (l *listing) see(b *ledger.Book, siblings []*ledger.Book, o owner, serviceN
 			continue
 		}
 		if o.ours(&r) {
-			if !doubt[r.Identity] {
-				v.unknown[r.Identity] = id
-				v.foreign[id] = true
+			if doubt[r.Identity] {
+				continue
+			}
+			v.foreign[id] = true
+			if !held[r.Identity] {
+				v.unknown[r.Identity] = l.last(id, v.unknown[r.Identity])
 			}
 			continue
 		}
@@ -113,6 +127,23 @@ func (l *listing) see(b *ledger.Book, siblings []*ledger.Book, o owner, serviceN
 		}
 	}
 	return v
+}
+
+// last is that of two listed rows which ends later, so that several rows of one identity
+// are judged alike however they are listed. An id that is not listed is never it.
+func (l *listing) last(a, b string) string {
+	x, y := l.rows[a], l.rows[b]
+	switch {
+	case x.ID == "":
+		return b
+	case y.ID == "":
+		return a
+	case x.Expires.Equal(y.Expires):
+		return min(a, b)
+	case x.Expires.IsZero() || !y.Expires.IsZero() && x.Expires.After(y.Expires):
+		return a
+	}
+	return b
 }
 
 // allows reports whether an action lets its value pass, in the words of the APIs.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/remeld/remeld/internal/condition"
@@ -165,7 +166,7 @@ func (s *site) same(r *ledger.Row, remote *sdk.Remote) bool {
 // our app made it, or it was taken over from the app that did.
 func (s *site) holds(r *ledger.Row, remote *sdk.Remote) bool {
 	if r.AdoptedFrom != "" {
-		return remote.App == r.AdoptedFrom && (remote.Mark == "" || remote.Mark == s.owner.mark)
+		return strings.EqualFold(remote.App, r.AdoptedFrom) && (remote.Mark == "" || remote.Mark == s.owner.mark)
 	}
 	return s.owner.ours(remote)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/remeld/remeld/internal/deliver/guard"
@@ -29,12 +30,12 @@ func (m *Manager) sites(ctx context.Context, g *group) ([]*site, error) {
 		i := slices.IndexFunc(sites, func(s *site) bool { return s.domain == info.Domain })
 		if i >= 0 {
 			sites[i].dests = append(sites[i].dests, d)
-			sites[i].owner.apps[info.App] = true
+			sites[i].owner.apps[strings.ToLower(info.App)] = true
 			sites[i].limits = sites[i].limits.Stricter(d.Guards)
 			continue
 		}
 		s := &site{domain: info.Domain, info: info, target: d.Target, limits: d.Guards, dests: []*Destination{d},
-			owner: owner{mark: m.deps.Owner, apps: map[string]bool{info.App: true}}}
+			owner: newOwner(m.deps.Owner, info.App)}
 		if err := m.openSite(ctx, s); err != nil {
 			return nil, err
 		}

@@ -273,6 +273,53 @@ func TestD2_PredecessorsRowsAreTakenOverByPlan(t *testing.T) {
 	r.quiet()
 }
 
+// An app id is a GUID: what a person typed in capitals is the app that the service
+// names in small letters.
+func TestD2_AppIdsAreComparedWithoutCase(t *testing.T) {
+	r := newRig(t, 100)
+	r.dests[0].Target.(*door).info.App = "0A1B"
+	r.configure()
+	r.tenant.add("lost.evil.com", "Block", "0a1b", "mark")
+	r.tenant.add("theirs.evil.com", "Block", "0c2d", "")
+	r.sync()
+	if n, err := r.m.Adopt(t.Context(), "def", "0C2D"); n != 2 || err != nil {
+		t.Fatalf("adopted %d, %v", n, err)
+	}
+	r.sync()
+	r.tenantHas()
+}
+
+// Some predecessors leave several rows of one identity. The ledger has a place for one:
+// the row that lasts longest, whatever the order of the listing, and a later adopt does
+// not take the place of a row that is there.
+func TestD2_OfSeveralRowsOfOneIdentityTheLastToEndIsAdopted(t *testing.T) {
+	r := newRig(t, 100)
+	longest := r.clock.Now().Add(500 * time.Hour)
+	for n := range 8 {
+		for _, mark := range []string{"", "mark"} {
+			id := r.tenant.add("w"+mark+".evil.com", "Block", "app", mark)
+			r.tenant.rows[id].Expires = longest.Add(-time.Duration((n+3)%8) * time.Hour)
+		}
+	}
+	for _, want := range []int{2, 0} {
+		if n, err := r.m.Adopt(t.Context(), "def", "app"); n != want || err != nil {
+			t.Errorf("adopted %d, %v, want %d", n, err, want)
+		}
+		deletes := 0
+		for _, it := range r.plan().Items {
+			if it.Action == Delete {
+				deletes++
+			}
+			if it.Action == Delete && !it.Expires.Equal(longest) {
+				t.Errorf("%s ends at %s, want %s", it.Identity, it.Expires, longest)
+			}
+		}
+		if deletes != 2 || r.condition("unknown_own") {
+			t.Errorf("%d deletions planned, condition %v", deletes, r.condition("unknown_own"))
+		}
+	}
+}
+
 // hollow answers some listings with no rows at all, as if they were complete.
 type hollow struct {
 	*door

@@ -52,7 +52,7 @@ func TestExampleFiles(t *testing.T) {
 	}
 	for _, name := range []string{"real-feeds.yaml", "microsoft-doors.yaml"} {
 		_, found := config.Load([]string{filepath.Join(root, "docs", "examples", name)},
-			config.Options{Env: lookup(env), Warninglists: prototypes.Names()})
+			config.Options{Env: lookup(env), Warninglists: prototypes.Names(), Prototypes: prototypes.Nodes()})
 		if len(found) > 0 {
 			t.Errorf("%s: %v", name, found)
 		}
@@ -74,7 +74,7 @@ func checkExample(t *testing.T, ex example) {
 		text = whole(t, tree.(map[string]any))
 	}
 	_, found := config.LoadBytes(ex.page, []byte(text), config.Options{
-		Env: lookup(sandboxEnv()), SecretDir: secrets(t, text), Warninglists: prototypes.Names(),
+		Env: lookup(sandboxEnv()), SecretDir: secrets(t, text), Warninglists: prototypes.Names(), Prototypes: prototypes.Nodes(),
 	})
 	if found.HasErrors() || len(found) > 0 && !ex.fragment {
 		t.Errorf("%v\n%s", found, text)

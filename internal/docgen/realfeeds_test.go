@@ -19,7 +19,7 @@ func TestRealFeedsExample(t *testing.T) {
 	env := sandboxEnv()
 	env["FEEDS"] = sampledata.Path(t, "feeds")
 	cfg, found := config.Load([]string{filepath.Join(root, "docs", "examples", "real-feeds.yaml")},
-		config.Options{Env: lookup(env), Warninglists: prototypes.Names()})
+		config.Options{Env: lookup(env), Warninglists: prototypes.Names(), Prototypes: prototypes.Nodes()})
 	if len(found) > 0 {
 		t.Fatal(found)
 	}

@@ -35,7 +35,7 @@ func (t *target) Check(ctx context.Context, report func(sdk.Check)) {
 func (t *target) checkReading(ctx context.Context, report func(sdk.Check)) bool {
 	ours := 0
 	listing, err := t.List(ctx, func(context.Context, sdk.OpName) error { return nil }, func(r sdk.Remote) error {
-		if r.Mark != "" && r.App == t.conn.ClientID {
+		if r.Mark != "" && strings.EqualFold(r.App, t.conn.ClientID) {
 			ours++
 		}
 		return nil

@@ -2,9 +2,12 @@ package defender
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +90,10 @@ func TestD1_ScopesOfOneTenantAreDomainsOfTheirOwn(t *testing.T) {
 		for _, r := range list(t, tgt) {
 			if r.Mark == "soc-1" {
 				own++
+			} else if r.App != "" {
+				t.Errorf("%s: a row of another scope could be taken over: %+v", tgt.Info().Domain, r)
+			}
+			if r.Mark == "soc-1" {
 				if r.Identity != item.Object.Identity || r.Hash != item.Object.Hash || r.ID != item.RemoteID {
 					t.Errorf("sent %+v, listed %+v", item.Object, r)
 				}
@@ -98,6 +105,51 @@ func TestD1_ScopesOfOneTenantAreDomainsOfTheirOwn(t *testing.T) {
 	}
 	if len(ids) != 3 || len(domains) != 3 || everywhere.Info().Quota != both.Info().Quota {
 		t.Errorf("ids %v, domains %v", ids, domains)
+	}
+}
+
+// pages answers a listing page by page and keeps the requests.
+type pages struct {
+	bodies []string
+	asked  []string
+}
+
+func (p *pages) Do(r *http.Request) (*http.Response, error) {
+	p.asked = append(p.asked, r.URL.String())
+	body := p.bodies[min(len(p.asked), len(p.bodies))-1]
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+}
+
+func (p *pages) Token(context.Context, string) (string, bool, error) { return "fake", true, nil }
+func (p *pages) Forget()                                             {}
+
+// TestD3_ANextLinkIsFollowed: a page that names another one is not the last, however
+// few rows it has; one that names itself is no listing.
+func TestD3_ANextLinkIsFollowed(t *testing.T) {
+	t.Parallel()
+	const next = "https://api.example/api/indicators?$skiptoken=2"
+	row := func(id int) string { return fmt.Sprintf(`{"id":"%d","indicatorValue":"h%d.example"}`, id, id) }
+	first := `{"value":[` + row(1) + `],"@odata.nextLink":"` + next + `"}`
+	for _, test := range []struct {
+		bodies []string
+		count  int // -1: the listing must not count as complete
+	}{
+		{[]string{first, `{"value":[` + row(2) + `]}`}, 2},
+		{[]string{first, `{"value":[],"@odata.nextLink":"` + next + `"}`}, -1},
+		{[]string{first, `{"value":[` + row(1) + `]}`}, -1},
+	} {
+		tgt := testTarget("block")
+		tgt.conn, tgt.log = &entra.Connection{}, slog.New(slog.DiscardHandler)
+		p := &pages{bodies: test.bodies}
+		tgt.tokens = entra.NewTokenSource(entra.Connection{}, p)
+		tgt.client = api.New("https://api.example", "scope", p, p)
+		l, err := tgt.List(t.Context(), free, func(sdk.Remote) error { return nil })
+		if (err != nil) != (test.count < 0) || err == nil && l.Count != test.count {
+			t.Errorf("%+v, %v, want %d", l, err, test.count)
+		}
+		if len(p.asked) < 2 || p.asked[1] != next {
+			t.Errorf("asked %v", p.asked)
+		}
 	}
 }
 

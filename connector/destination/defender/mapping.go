@@ -104,8 +104,8 @@ func fits(rec *indicator.Record, action string) *sdk.Unfit {
 		return &sdk.Unfit{Code: "unsupported_kind", Detail: "Defender has no indicator of kind " + rec.Kind.String()}
 	case rec.Kind == indicator.IPv4 || rec.Kind == indicator.IPv6:
 		return fitsAddresses(rec)
-	case len(rec.Value) > api.MaxValueLen:
-		return &sdk.Unfit{Code: "too_long", Detail: fmt.Sprintf("%d characters; Defender takes %d", len(rec.Value), api.MaxValueLen)}
+	case mapping.Length(rec.Value) > api.MaxValueLen:
+		return &sdk.Unfit{Code: "too_long", Detail: fmt.Sprintf("%d characters; Defender takes %d", mapping.Length(rec.Value), api.MaxValueLen)}
 	case rec.Kind == indicator.Domain && (strings.HasPrefix(rec.Value, "_") || strings.Contains(rec.Value, "._")):
 		return &sdk.Unfit{Code: "underscore_label", Detail: "Defender refuses domain labels that begin with _"}
 	case rec.Kind == indicator.Certificate && action != actions["block"]:

@@ -54,6 +54,7 @@ func TestMapKinds(t *testing.T) {
 		{indicator.Domain, "Bad.Example", "block", "DomainName|bad.example|Block"},
 		{indicator.Domain, "_dmarc.bad.example", "block", "!underscore_label"},
 		{indicator.URL, "https://bad.example/A?b=%2B", "block", "Url|https://bad.example/a?b=%2b|Block"},
+		{indicator.URL, "https://bad.example/" + strings.Repeat("ä", 500), "block", "Url|https://bad.example/" + strings.Repeat("ä", 500) + "|Block"},
 		{indicator.URL, "https://bad.example/" + strings.Repeat("a", 800), "block", "!too_long"},
 		{indicator.SHA256, strings.Repeat("ab", 32), "block", "FileSha256|" + strings.Repeat("ab", 32) + "|Block"},
 		{indicator.Certificate, strings.Repeat("ab", 20), "block", "CertificateThumbprint|" + strings.Repeat("ab", 20) + "|BlockAndRemediate"},

@@ -111,18 +111,18 @@ func (t *target) List(ctx context.Context, gate sdk.Gate, fn func(sdk.Remote) er
 	}
 	listing := sdk.Listing{OwnOnly: t.ownOnly(ctx)}
 	seen, dropped := map[string]bool{}, int64(0)
-	for {
+	for next := ""; ; {
 		if err := gate(ctx, sdk.OpList); err != nil {
 			return listing, err
 		}
-		page, served, err := t.client.List(ctx, api.MaxTop, listing.Count)
+		page, after, served, err := t.client.List(ctx, next, listing.Count)
 		if err != nil {
 			return listing, err
 		}
 		listing.ServerTime = served
 		for i := range page {
 			if seen[page[i].ID] {
-				return listing, &sdk.Error{Failure: sdk.Unavailable, Message: "the tenant's indicators changed while they were listed (id " + page[i].ID + " came twice); it will be listed again"}
+				return listing, shifted("id " + page[i].ID + " came twice")
 			}
 			seen[page[i].ID] = true
 			if strings.HasSuffix(page[i].ExternalID, techniquesSent) && len(page[i].Techniques) == 0 {
@@ -133,12 +133,26 @@ func (t *target) List(ctx context.Context, gate sdk.Gate, fn func(sdk.Remote) er
 			}
 		}
 		listing.Count += len(page)
-		if len(page) < api.MaxTop {
-			if t.dropped.Swap(dropped) != dropped && dropped > 0 {
-				t.log.Warn("the tenant dropped the techniques of indicators", "indicators", dropped, "todo", droppedHelp)
-			}
+		switch {
+		case after != "" && after == next:
+			return listing, shifted("a page names itself as the next")
+		case after == "" && len(page) < api.MaxTop:
+			t.noteDropped(dropped)
 			return listing, nil
 		}
+		next = after
+	}
+}
+
+func shifted(how string) error {
+	return &sdk.Error{Failure: sdk.Unavailable, Message: "the tenant's indicators changed while they were listed (" + how + "); it will be listed again"}
+}
+
+// noteDropped keeps how many rows of a listing lost their techniques, and logs a new
+// number.
+func (t *target) noteDropped(n int64) {
+	if t.dropped.Swap(n) != n && n > 0 {
+		t.log.Warn("the tenant dropped the techniques of indicators", "indicators", n, "todo", droppedHelp)
 	}
 }
 
@@ -160,7 +174,7 @@ func (t *target) ownOnly(ctx context.Context) bool {
 }
 
 // remote is a listed row. One of another scope is never this destination's, whoever
-// made it: a node of that scope keeps it.
+// made it: a node of that scope keeps it, or takes it over.
 func (t *target) remote(l *api.Listed) sdk.Remote {
 	groups := slices.Sorted(slices.Values(l.RBACGroups))
 	slot := slotOf(l.Type, l.Value, groups)
@@ -174,7 +188,7 @@ func (t *target) remote(l *api.Listed) sdk.Remote {
 		}),
 	}
 	if !slices.Equal(groups, t.groups) {
-		r.Mark = ""
+		r.Mark, r.App = "", ""
 	}
 	return r
 }

@@ -111,7 +111,7 @@ func (t *target) List(ctx context.Context, gate sdk.Gate, fn func(sdk.Remote) er
 				return listing, err
 			}
 		}
-		if after == "" || after == next {
+		if after == "" {
 			return listing, nil
 		}
 		next = after

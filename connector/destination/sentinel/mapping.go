@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"unicode/utf8"
 
 	"github.com/remeld/remeld/connector/mapping"
 	"github.com/remeld/remeld/indicator"
@@ -75,7 +74,7 @@ func fits(rec *indicator.Record) *sdk.Unfit {
 	if err != nil {
 		return &sdk.Unfit{Code: "not_expressible", Detail: err.Error()}
 	}
-	if n := utf8.RuneCountInString(text); n > api.MaxText {
+	if n := mapping.Length(text); n > api.MaxText {
 		return &sdk.Unfit{Code: "too_long", Detail: fmt.Sprintf("a pattern of %d characters; Sentinel's tables cut at %d", n, api.MaxText)}
 	}
 	return nil

@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +17,8 @@ import (
 	"github.com/remeld/remeld/internal/microsoft/entra"
 	"github.com/remeld/remeld/internal/sandbox"
 	"github.com/remeld/remeld/sdk"
+
+	api "github.com/remeld/remeld/internal/microsoft/sentinel"
 )
 
 // wall is the clock of tests against the sandbox, which runs in real time here.
@@ -309,5 +315,55 @@ func TestCostIsWhatIsWritten(t *testing.T) {
 	}
 	if text := target.(sdk.Coster).Cost(len(items), 1_000_000); bill.Rows != int64(len(items)) || !strings.Contains(text, "4000000 rows (8.000 GB) a month") {
 		t.Errorf("billed %+v; said %s", bill, text)
+	}
+}
+
+// workspace answers a query with pages of one object each, by source, and a count.
+type workspace struct {
+	sources []string
+	count   int
+	loops   bool
+}
+
+func (w *workspace) Do(r *http.Request) (*http.Response, error) {
+	body := fmt.Sprintf(`{"count":%d}`, w.count)
+	if strings.HasSuffix(r.URL.Path, "/query") {
+		n, _ := strconv.Atoi(r.URL.Query().Get("page")) // the first has none
+		link := ""
+		if n+1 < len(w.sources) {
+			link = fmt.Sprintf("https://arm.example%s?page=%d", r.URL.Path, n+1)
+		}
+		if w.loops && n > 0 {
+			link = r.URL.String()
+		}
+		body = fmt.Sprintf(`{"value":[{"properties":{"source":%q,"data":{"id":"indicator--%d","pattern":"[domain-name:value = 'h.example']"}}}],"nextLink":%q}`, w.sources[n], n, link)
+	}
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+}
+
+func (w *workspace) Token(context.Context, string) (string, bool, error) { return "fake", true, nil }
+func (w *workspace) Forget()                                             {}
+
+// TestD3_AListingIsWholeByTheServicesOwnCount, which may compare sources without case:
+// objects of another source are not ours, but are counted; pages that end early, or
+// name themselves, are no listing.
+func TestD3_AListingIsWholeByTheServicesOwnCount(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		w    workspace
+		want int // -1 = not whole
+	}{
+		"all ours":         {workspace{[]string{"Remeld", "Remeld"}, 2, false}, 2},
+		"another spelling": {workspace{[]string{"Remeld", "REMELD", "Remeld"}, 3, false}, 2},
+		"ends early":       {workspace{[]string{"Remeld", "REMELD"}, 3, false}, -1},
+		"names itself":     {workspace{[]string{"Remeld", "Remeld"}, 2, true}, -1},
+	} {
+		_, made, _ := open(t, nil)
+		tgt := made.(*target)
+		tgt.manager = api.NewManager("https://arm.example", "scope", api.Place{Subscription: "s", ResourceGroup: "g", Workspace: "w"}, &test.w, &test.w)
+		l, err := tgt.List(t.Context(), free, func(sdk.Remote) error { return nil })
+		if (err != nil) != (test.want < 0) || err == nil && l.Count != test.want {
+			t.Errorf("%s: %+v, %v", name, l, err)
+		}
 	}
 }

@@ -102,18 +102,19 @@ func (t *target) List(ctx context.Context, gate sdk.Gate, fn func(sdk.Remote) er
 	if t.manager == nil {
 		return listing, &sdk.Error{Failure: sdk.Permanent, Message: t.Info().Blind}
 	}
-	seen := map[string]bool{}
+	seen, others := map[string]bool{}, 0
 	for next := ""; ; {
 		if err := gate(ctx, sdk.OpList); err != nil {
 			return listing, err
 		}
-		page, after, served, err := t.manager.Query(ctx, t.config.SourceSystem, next)
+		page, served, err := t.manager.Query(ctx, t.config.SourceSystem, next)
 		if err != nil {
 			return listing, err
 		}
 		listing.ServerTime = served
-		for i := range page {
-			r, err := remote(&page[i])
+		others += page.Others
+		for i := range page.Ours {
+			r, err := remote(&page.Ours[i])
 			if err != nil {
 				return listing, &sdk.Error{Failure: sdk.Unavailable, Message: "an object of Sentinel's listing cannot be read", Err: err}
 			}
@@ -128,10 +129,10 @@ func (t *target) List(ctx context.Context, gate sdk.Gate, fn func(sdk.Remote) er
 				return listing, err
 			}
 		}
-		if after == "" || after == next {
-			return listing, t.counted(ctx, gate, len(seen))
+		if page.Next == "" {
+			return listing, t.counted(ctx, gate, len(seen)+others)
 		}
-		next = after
+		next = page.Next
 	}
 }
 

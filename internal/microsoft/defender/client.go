@@ -22,7 +22,8 @@ const (
 	MaxDelete   = 500
 	MaxTop      = 10_000
 	Capacity    = 15_000
-	MaxValueLen = 800
+	MaxValueLen = 800  // UTF-16 units
+	MaxTitle    = 4000 // UTF-16 units; seen by other clients of the API
 )
 
 // Client calls one tenant's API. Safe for concurrent use.
@@ -59,17 +60,23 @@ func (c *Client) DeviceGroups(ctx context.Context) ([]string, error) {
 	return names, err
 }
 
-// List reads one page of up to top indicators after skip.
-func (c *Client) List(ctx context.Context, top, skip int) (page []Listed, served time.Time, err error) {
-	q := url.Values{"$top": {strconv.Itoa(top)}, "$skip": {strconv.Itoa(skip)}}
+// List reads one page of up to MaxTop indicators: that of next where it is given, else
+// the one behind the first skip. after is the link to the following page where the
+// service gives one, as it need not: "" with a full page says nothing of the end.
+func (c *Client) List(ctx context.Context, next string, skip int) (page []Listed, after string, served time.Time, err error) {
+	if next == "" {
+		q := url.Values{"$top": {strconv.Itoa(MaxTop)}, "$skip": {strconv.Itoa(skip)}}
+		next = "/api/indicators?" + q.Encode()
+	}
 	var answer struct {
 		Value []Listed `json:"value"`
+		Next  string   `json:"@odata.nextLink"`
 	}
-	served, err = c.call(ctx, http.MethodGet, "/api/indicators?"+q.Encode(), nil, &answer)
+	served, err = c.call(ctx, http.MethodGet, next, nil, &answer)
 	if err == nil && answer.Value == nil {
 		err = &sdk.Error{Failure: sdk.Unavailable, Message: "the listing of Defender's indicators has no value list"}
 	}
-	return answer.Value, served, err
+	return answer.Value, answer.Next, served, err
 }
 
 // Import sends a body of up to MaxImport indicators and returns the result of

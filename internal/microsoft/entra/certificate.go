@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
-	"golang.org/x/crypto/pkcs12"
+	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/remeld/remeld/sdk"
 )
@@ -38,7 +38,7 @@ func (c *Connection) readKeyPair() (keyPair, error) {
 	case bytes.Contains(data, []byte("ENCRYPTED")):
 		return fail("its private key is encrypted, which PEM files cannot be read with; decrypt it (openssl pkey -in KEY -out KEY) and protect the file by its rights")
 	}
-	certs, key, err := azidentity.ParseCertificates(data, []byte(c.CertificatePassword.Reveal()))
+	certs, key, err := parse(data, c.CertificatePassword.Reveal())
 	switch {
 	case errors.Is(err, pkcs12.ErrIncorrectPassword):
 		return fail("certificate_password does not open the PFX file")
@@ -52,6 +52,16 @@ func (c *Connection) readKeyPair() (keyPair, error) {
 		return fail("the private key does not belong to any certificate in the file, or is not an RSA key")
 	}
 	return keyPair{certs: append([]*x509.Certificate{leaf}, without(certs, leaf)...), key: key}, nil
+}
+
+// parse reads PEM, or a PFX file of any of the ciphers that Windows, Azure and OpenSSL
+// write; the SDK reads those of before 2021 alone.
+func parse(data []byte, password string) ([]*x509.Certificate, crypto.PrivateKey, error) {
+	if bytes.Contains(data, []byte("-----BEGIN")) {
+		return azidentity.ParseCertificates(data, nil)
+	}
+	key, leaf, chain, err := pkcs12.DecodeChain(data, password)
+	return append([]*x509.Certificate{leaf}, chain...), key, err
 }
 
 // leafOf finds the certificate of the key, wherever it stands in the file.

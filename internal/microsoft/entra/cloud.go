@@ -21,7 +21,7 @@ const (
 // serviceNames are the services in a person's words.
 var serviceNames = map[string]string{
 	Defender: "the Defender for Endpoint API", Sentinel: "Sentinel's upload API", Management: "the Azure management plane",
-	Graph: "Microsoft Graph", TIIndicators: "Graph's tiIndicators",
+	Graph: "Microsoft Graph", TIIndicators: "Graph's tiIndicator API",
 }
 
 // cloud is one of Microsoft's clouds: its hosts, and "" where the cloud does not

@@ -11,6 +11,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/big"
@@ -220,6 +221,37 @@ func TestEveryKindOfCredentialGetsAToken(t *testing.T) {
 	}
 }
 
+// TestARefusedTokenIsAskedForAnewOnce: az, as the endpoints of machines, has a cache of
+// its own and may give the very token that was refused. It counts as fresh then, or its
+// refusal would be taken for its age, call after call, for ever.
+func TestARefusedTokenIsAskedForAnewOnce(t *testing.T) {
+	r := open(t)
+	stubAz(t, azAnswer(unsigned(`{"appid":"`+appID+`"}`)))
+	src := r.tokens(t, func(c *Connection) { c.AzureCLI = true })
+	scopes := []string{src.conn.DefenderScope(), src.conn.GraphScope()}
+	for round, want := range []bool{true, false, true, false} {
+		if round == 2 {
+			src.Forget()
+		}
+		for _, scope := range scopes {
+			if _, fresh, err := src.Token(t.Context(), scope); err != nil || fresh != want {
+				t.Errorf("round %d: fresh %v, %v", round, fresh, err)
+			}
+		}
+	}
+}
+
+// TestACancelledRequestForATokenSentNothing: the call it was for never left.
+func TestACancelledRequestForATokenSentNothing(t *testing.T) {
+	r := open(t)
+	src := r.tokens(t, func(c *Connection) { c.ClientSecret = "fake-secret-4711" })
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := src.Token(ctx, src.conn.GraphScope()); sdk.FailureOf(err) != sdk.NotSent || !errors.Is(err, context.Canceled) {
+		t.Errorf("%s: %v", sdk.FailureOf(err), err)
+	}
+}
+
 // TestEveryKindFailsInOneClearMessage: what is wrong, whether it stops or waits, and
 // nothing secret anywhere, at debug level.
 func TestEveryKindFailsInOneClearMessage(t *testing.T) {
@@ -320,12 +352,22 @@ func TestPFX(t *testing.T) {
 		return out
 	}
 	old := pack("-certpbe", "PBE-SHA1-3DES", "-keypbe", "PBE-SHA1-3DES", "-macalg", "sha1")
-	if _, err := (&Connection{Certificate: old, CertificatePassword: "fake-pfx-password"}).readKeyPair(); err != nil {
-		t.Error(err)
+	for _, file := range []string{
+		old, pack("-certpbe", "AES-256-CBC", "-keypbe", "AES-256-CBC", "-macalg", "sha256"), // as OpenSSL 3 and Windows 2022 write it
+		pack("-certpbe", "AES-128-CBC", "-keypbe", "PBE-SHA1-3DES", "-macalg", "sha256"),
+	} {
+		pair, err := (&Connection{Certificate: file, CertificatePassword: "fake-pfx-password"}).readKeyPair()
+		if err != nil || len(pair.certs) != 1 || pair.key == nil {
+			t.Errorf("%d certificates, %v", len(pair.certs), err)
+		}
+	}
+	cut, err := os.ReadFile(old)
+	if err != nil {
+		t.Fatal(err)
 	}
 	for words, c := range map[string]*Connection{
 		"does not open the PFX": {Certificate: old, CertificatePassword: "fake-wrong"},
-		"convert it":            {Certificate: pack("-certpbe", "AES-256-CBC", "-keypbe", "AES-256-CBC", "-macalg", "sha256"), CertificatePassword: "fake-pfx-password"},
+		"convert it":            {Certificate: write(t, "cut.pfx", cut[:len(cut)/2]), CertificatePassword: "fake-pfx-password"},
 	} {
 		if _, err := c.readKeyPair(); err == nil || !strings.Contains(err.Error(), words) || strings.Contains(err.Error(), "fake-") {
 			t.Errorf("%v, want %q", err, words)

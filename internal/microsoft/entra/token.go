@@ -26,7 +26,7 @@ type TokenSource struct {
 
 	mu   sync.Mutex
 	cred azcore.TokenCredential
-	used map[string]string // scope -> token last handed out
+	used map[string]string // scope -> token last handed out since Forget
 	anew bool              // the next token of a managed identity must not come from a cache
 }
 
@@ -143,18 +143,21 @@ func (c *Connection) speaksForUs(token string) error {
 	return nil
 }
 
-// Forget drops cached tokens, after a service refused one.
+// Forget drops cached tokens, after a service refused one. The next token of a scope is
+// fresh even where it is the same again: az and the endpoints of machines have caches of
+// their own, and a token that they still give is as new as one can be had.
 func (t *TokenSource) Forget() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.cred, t.anew = nil, true
+	clear(t.used)
 }
 
 // explain turns a token failure into what it means. The SDK's own text repeats
 // the whole exchange, so only the service's code and the meaning are kept.
 func (c *Connection) explain(ctx context.Context, scope string, err error) error {
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return &sdk.Error{Failure: sdk.NotSent, Message: "the request for a token was given up", Err: ctx.Err()}
 	}
 	var transport *sdk.Error
 	code := aadsts(err)

@@ -7,6 +7,7 @@ package graph
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -48,30 +49,40 @@ func New(base, scope string, tokens rest.Tokens, client rest.Doer) *Client {
 	})}
 }
 
-// refine reads what Graph means. UnknownError was seen as the answer to batches that
-// are too much for the provider behind it: fewer at a time pass, so it counts as a
-// refusal of the batch, which delivery halves. A segment that does not exist means
-// that the entity is gone from this cloud or version.
-func refine(e *sdk.Error, status int, _ []byte) {
-	switch {
-	case e.Code == "UnknownError" && status >= 500:
-		e.Failure = sdk.Refused
-		e.Message = "Graph's provider gave up without a word, as it does on batches that are too large"
-	case strings.Contains(e.Message, "Resource not found for the segment"):
+// refine reads what Graph means: a segment that does not exist means that the entity is
+// gone from this cloud or version.
+func refine(e *sdk.Error, _ int, _ []byte) {
+	if strings.Contains(e.Message, "Resource not found for the segment") {
 		e.Failure = sdk.Permanent
 		e.Message += "; this cloud has no tiIndicators any more: use class sentinel or defender"
 	}
 }
 
+// tooMuch turns the answer to a bulk call that was too much for the provider behind
+// Graph, a failure without a word, into a refusal of the batch, which delivery halves:
+// fewer at a time were seen to pass. Of a single item it says nothing but that the
+// service failed.
+func tooMuch(err error, body []byte) error {
+	var e *sdk.Error
+	if !errors.As(err, &e) || e.Code != "UnknownError" || e.Failure != sdk.Unavailable {
+		return err
+	}
+	if items, bad := Unbulk[json.RawMessage](body); bad != nil || len(items) < 2 {
+		return err
+	}
+	return &sdk.Error{Failure: sdk.Refused, Code: e.Code, Message: "Graph's provider gave up without a word, as it does on batches that are too large"}
+}
+
 // List reads one page: the first with next "", the following with the next that came
 // with the one before; "" is the end. An app sees its own indicators only.
 func (c *Client) List(ctx context.Context, next string) (page []Item, after string, served time.Time, err error) {
-	if next == "" { // without $top the service fails on large sets
+	first := next == ""
+	if first { // without $top the service fails on large sets
 		next = root + "?" + url.Values{"$top": {strconv.Itoa(MaxTop)}}.Encode()
 	}
 	reply, err := c.rest.Call(ctx, http.MethodGet, next, nil)
 	if err != nil {
-		if sdk.FailureOf(err) == sdk.Missing { // seen as the answer of an empty set
+		if first && sdk.FailureOf(err) == sdk.Missing { // seen as the answer of an empty set
 			err = nil
 		}
 		return nil, "", reply.Served, err
@@ -83,8 +94,11 @@ func (c *Client) List(ctx context.Context, next string) (page []Item, after stri
 	if err := c.rest.Read(reply, &answer); err != nil {
 		return nil, "", reply.Served, err
 	}
-	if answer.Value == nil || reply.Status == http.StatusPartialContent {
+	switch {
+	case answer.Value == nil || reply.Status == http.StatusPartialContent:
 		err = &sdk.Error{Failure: sdk.Unavailable, Message: "Graph's listing is not whole: a provider behind it failed"}
+	case answer.Next != "" && answer.Next == next:
+		err = &sdk.Error{Failure: sdk.Unavailable, Message: "Graph's listing is not whole: a page names itself as the next"}
 	}
 	return answer.Value, answer.Next, reply.Served, err
 }
@@ -137,7 +151,7 @@ func Unbulk[T any](body []byte) ([]T, error) {
 func bulk[T any](ctx context.Context, c *Client, action string, body []byte) ([]T, time.Time, error) {
 	reply, err := c.rest.Call(ctx, http.MethodPost, root+"/"+action, body)
 	if err != nil {
-		return nil, reply.Served, err
+		return nil, reply.Served, tooMuch(err, body)
 	}
 	var answer struct {
 		Value []T `json:"value"`

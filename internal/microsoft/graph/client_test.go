@@ -1,12 +1,17 @@
 package graph
 
 import (
+	"context"
 	"encoding/json"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/remeld/remeld/sdk"
 )
 
 const samples = "../../../../shared/data/msgraph/samples"
@@ -88,6 +93,60 @@ func TestRefusal(t *testing.T) {
 		code, message, refused := i.Refusal()
 		if got := code + ": " + message; refused != (want != "") || refused && got != want {
 			t.Errorf("%s: %q, want %q", body, got, want)
+		}
+	}
+}
+
+// fixed answers every request with one status and body.
+type fixed struct {
+	status int
+	body   string
+}
+
+func (f fixed) Do(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: f.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(f.body))}, nil
+}
+
+func (f fixed) Token(context.Context, string) (string, bool, error) { return "fake", true, nil }
+func (f fixed) Forget()                                             {}
+
+// TestD3_AListingThatIsNotWholeIsAFailure: only the first page may be none at all.
+func TestD3_AListingThatIsNotWholeIsAFailure(t *testing.T) {
+	t.Parallel()
+	const next = "https://graph.example/beta/security/tiIndicators?$skiptoken=1"
+	gone := `{"error":{"code":"ResourceNotFound","message":"gone"}}`
+	for _, test := range []struct {
+		f    fixed
+		next string
+		want sdk.Failure // "" = whole
+	}{
+		{fixed{404, gone}, "", ""},
+		{fixed{404, gone}, next, sdk.Missing},
+		{fixed{200, `{"value":[]}`}, next, ""},
+		{fixed{200, `{"value":[],"@odata.nextLink":"` + next + `"}`}, next, sdk.Unavailable},
+		{fixed{206, `{"value":[]}`}, "", sdk.Unavailable},
+		{fixed{200, `{}`}, "", sdk.Unavailable},
+		{fixed{500, `{"error":{"code":"UnknownError","message":""}}`}, "", sdk.Unavailable},
+	} {
+		_, _, _, err := New("https://graph.example", "scope", test.f, test.f).List(t.Context(), test.next)
+		if (err == nil) != (test.want == "") || err != nil && sdk.FailureOf(err) != test.want {
+			t.Errorf("%+v: %v", test, err)
+		}
+	}
+}
+
+// TestD13_UnknownErrorDividesABatchAndParksNobody: of a single item it is a failure of
+// the service, not of the item.
+func TestD13_UnknownErrorDividesABatchAndParksNobody(t *testing.T) {
+	t.Parallel()
+	f := fixed{500, `{"error":{"code":"UnknownError","message":""}}`}
+	for n, want := range map[int]sdk.Failure{1: sdk.Unavailable, 2: sdk.Refused} {
+		body, err := Bulk(make([]Indicator, n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := New("https://graph.example", "scope", f, f).Submit(t.Context(), body); sdk.FailureOf(err) != want {
+			t.Errorf("%d: %s, %v", n, sdk.FailureOf(err), err)
 		}
 	}
 }

@@ -47,6 +47,9 @@ func (c *Client) refusal(r *Reply, fresh bool) error {
 		e.Failure, e.RetryAt = sdk.Throttled, retryAt(r.Header, e.Message, r.Served)
 	case code == http.StatusRequestTimeout || code >= 500:
 		e.Failure, e.RetryAt = sdk.Unavailable, retryAt(r.Header, e.Message, r.Served)
+	case code/100 == 3:
+		e.Failure = sdk.Unavailable
+		e.Message += "; an API call is never redirected: look for a proxy or gateway that wants a login" + elsewhere(r.Header)
 	default:
 		e.Failure = sdk.Refused
 	}
@@ -55,6 +58,19 @@ func (c *Client) refusal(r *Reply, fresh bool) error {
 	}
 	return e
 }
+
+// elsewhere names the host that a redirect leads to; the rest of its URL may hold what is
+// nobody's business.
+func elsewhere(h http.Header) string {
+	if u, err := url.Parse(h.Get("Location")); err == nil && u.Host != "" {
+		return " (it leads to " + u.Host + ")"
+	}
+	return ""
+}
+
+// maxMessage bounds how much of a service's words is kept, in bytes: they go to the
+// ledger, to logs and to people.
+const maxMessage = 2000
 
 // said reads the two error bodies Microsoft's services write: {"error":{…}} and, of
 // its API gateways, {"statusCode":…,"message":…}.
@@ -70,7 +86,14 @@ func said(data []byte) *sdk.Error {
 	if body.Error.Message == "" {
 		body.Error.Message = body.Message
 	}
-	return &sdk.Error{Code: body.Error.Code, Message: body.Error.Message}
+	return &sdk.Error{Code: cut(body.Error.Code), Message: cut(body.Error.Message)}
+}
+
+func cut(text string) string {
+	if len(text) <= maxMessage {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxMessage], "") + "…"
 }
 
 // unauthorized: a token handed out before may simply have aged, so it is dropped
@@ -85,7 +108,7 @@ func (c *Client) unauthorized(e *sdk.Error, fresh bool) {
 	e.Message += fmt.Sprintf("; the token is not accepted by the %s API: check that tenant and cloud of the connection belong to this API host", c.o.Service)
 }
 
-var againIn = regexp.MustCompile(`again in (\d+) seconds?`)
+var againIn = regexp.MustCompile(`again in (\d{1,6}) seconds?`)
 
 // retryAt reads Retry-After (seconds, whole or not, or a date) or the seconds named
 // in the message. The result is on the service's clock; zero if nothing is said.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/remeld/remeld/sdk"
 )
@@ -102,6 +103,7 @@ func TestRetryAfterForms(t *testing.T) {
 		{"", "You can send requests again in 8 seconds.", 8 * time.Second},
 		{"", "Rate limit is exceeded. Try again in 1 second.", time.Second},
 		{"3", "again in 8 seconds", 3 * time.Second},
+		{"", "Try again in 99999999999999999999 seconds.", -1},
 		{"soon", "", -1}, {"-5", "", -1}, {"NaN", "", -1}, {"1e300", "", -1}, {"", "", -1},
 	} {
 		r := serve(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -145,7 +147,7 @@ func TestA401IsJudgedByTheTokensAge(t *testing.T) {
 func TestStatusIsWhatMayBeDone(t *testing.T) {
 	for status, want := range map[int]sdk.Failure{
 		400: sdk.Refused, 403: sdk.Forbidden, 404: sdk.Missing, 408: sdk.Unavailable, 409: sdk.Refused, 413: sdk.Refused,
-		429: sdk.Throttled, 500: sdk.Unavailable, 503: sdk.Unavailable, 302: sdk.Refused,
+		429: sdk.Throttled, 500: sdk.Unavailable, 503: sdk.Unavailable, 302: sdk.Unavailable, 307: sdk.Unavailable,
 	} {
 		r := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(status)
@@ -158,6 +160,34 @@ func TestStatusIsWhatMayBeDone(t *testing.T) {
 		if status == 403 && (r.tokens.forgot != 1 || !strings.Contains(err.Error(), "grant the role")) {
 			t.Errorf("403: forgot %d, %v", r.tokens.forgot, err)
 		}
+	}
+}
+
+// A redirect of a write is a proxy's word, not the service's on the objects: nobody is
+// parked for it. Of where it leads the host alone is told.
+func TestRedirectOfAWriteIsNotFollowed(t *testing.T) {
+	followed := false
+	portal := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { followed = true }))
+	t.Cleanup(portal.Close)
+	r := serve(t, func(w http.ResponseWriter, req *http.Request) {
+		http.Redirect(w, req, portal.URL+"/login?ticket=not-to-be-told", http.StatusTemporaryRedirect)
+	})
+	r.o.HTTP.(*http.Client).CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	_, err := r.Call(t.Context(), http.MethodPost, "/x", []byte("{}"))
+	if sdk.FailureOf(err) != sdk.Unavailable || !strings.Contains(err.Error(), strings.TrimPrefix(portal.URL, "http://")) || strings.Contains(err.Error(), "ticket") || followed {
+		t.Errorf("%v, followed %v", err, followed)
+	}
+}
+
+// A service's words are kept, but not without end.
+func TestMessagesAreBounded(t *testing.T) {
+	r := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte(`{"error":{"code":"` + strings.Repeat("c", 1<<20) + `","message":"` + strings.Repeat("ä", 1<<20) + `"}}`))
+	})
+	_, err := r.Call(t.Context(), http.MethodPost, "/x", []byte("{}"))
+	if n := len(err.Error()); n > 2*maxMessage+20 || !utf8.ValidString(err.Error()) {
+		t.Errorf("%d bytes", n)
 	}
 }
 

@@ -191,28 +191,44 @@ type Found struct {
 	} `json:"properties"`
 }
 
-// Query reads one page of the indicators of a source system: the first with next
-// "", the following with the next that came with the one before; "" is the end.
-func (m *Manager) Query(ctx context.Context, source, next string) (page []Found, after string, served time.Time, err error) {
+// Page is a page of a query: the objects that are exactly of the source system asked for,
+// and how many others the service, which compares in its own way, gave besides.
+type Page struct {
+	Ours   []Found
+	Others int
+	Next   string // the link to the following page, "" at the end
+}
+
+// Query reads one page of the indicators of a source system: the first with next "",
+// the following with the Next of the page before.
+func (m *Manager) Query(ctx context.Context, source, next string) (page Page, served time.Time, err error) {
 	q := ofSource(source)
 	q["maxPageSize"] = MaxPage
-	if next == "" {
-		next = m.path + "query" + queryVersion
+	target := next
+	if target == "" {
+		target = m.path + "query" + queryVersion
 	}
 	var answer struct {
 		Value []Found `json:"value"`
 		Next  string  `json:"nextLink"`
 	}
-	served, err = m.post(ctx, next, q, &answer)
-	if err == nil && answer.Value == nil {
+	served, err = m.post(ctx, target, q, &answer)
+	page.Next = strings.TrimSpace(answer.Next)
+	switch {
+	case err != nil:
+		return page, served, err
+	case answer.Value == nil:
 		err = &sdk.Error{Failure: sdk.Unavailable, Message: "the listing of Sentinel's objects has no value list"}
+	case page.Next != "" && page.Next == next:
+		err = &sdk.Error{Failure: sdk.Unavailable, Message: "the listing of Sentinel's objects is not whole: a page names itself as the next"}
 	}
-	// The service compares sources in its own way; only exactly ours are ours.
-	page = slices.DeleteFunc(answer.Value, func(f Found) bool { return f.Properties.Source != source })
-	return page, strings.TrimSpace(answer.Next), served, err
+	page.Ours = slices.DeleteFunc(slices.Clone(answer.Value), func(f Found) bool { return f.Properties.Source != source })
+	page.Others = len(answer.Value) - len(page.Ours)
+	return page, served, err
 }
 
-// Count returns how many indicators of a source system the workspace holds.
+// Count returns how many indicators of a source system the workspace holds, in the
+// service's own way of comparing: Ours and Others of all pages together.
 func (m *Manager) Count(ctx context.Context, source string) (n int, served time.Time, err error) {
 	var answer struct {
 		Count int `json:"count"`

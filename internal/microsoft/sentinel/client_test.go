@@ -97,14 +97,14 @@ func TestPublishedQuery(t *testing.T) {
 	}
 	f := &fixed{status: 200, body: string(doc.Responses["200"].Body)}
 	m := NewManager("https://arm.example", "scope", Place{"sub", "rg", "ws"}, f, f)
-	page, next, _, err := m.Query(t.Context(), "mySource", "")
-	if err != nil || next != "" || len(page) != 1 || !bytes.Contains(page[0].Properties.Data, []byte("attack-pattern--fb6aa549")) {
-		t.Errorf("%d objects, next %q, %v", len(page), next, err)
+	page, _, err := m.Query(t.Context(), "mySource", "")
+	if err != nil || page.Next != "" || len(page.Ours) != 1 || !bytes.Contains(page.Ours[0].Properties.Data, []byte("attack-pattern--fb6aa549")) {
+		t.Errorf("%+v, %v", page, err)
 	}
 	if !bytes.Contains(f.sent, []byte(`"stixObjectType":"indicator"`)) || !strings.HasPrefix(f.got.URL.Path, "/subscriptions/sub/resourceGroups/rg/providers/Microsoft.OperationalInsights/workspaces/ws/") {
 		t.Errorf("asked %s with %s", f.got.URL, f.sent)
 	}
-	if page, _, _, err = m.Query(t.Context(), "mysource", ""); err != nil || len(page) != 0 {
+	if page, _, err = m.Query(t.Context(), "mysource", ""); err != nil || len(page.Ours) != 0 || page.Others != 1 {
 		t.Errorf("another source's: %v, %v", page, err)
 	}
 }
@@ -114,7 +114,7 @@ func TestNextPageStaysAtTheHost(t *testing.T) {
 	t.Parallel()
 	f := &fixed{status: 200, body: `{"value":[]}`}
 	m := NewManager("https://arm.example", "scope", Place{"sub", "rg", "ws"}, f, f)
-	if _, _, _, err := m.Query(t.Context(), "s", "https://evil.example/next"); sdk.FailureOf(err) != sdk.Permanent || f.got != nil {
+	if _, _, err := m.Query(t.Context(), "s", "https://evil.example/next"); sdk.FailureOf(err) != sdk.Permanent || f.got != nil {
 		t.Errorf("followed: %v", err)
 	}
 }

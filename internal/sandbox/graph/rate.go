@@ -3,7 +3,8 @@ package graph
 import (
 	"fmt"
 	"net/http"
-	"time"
+
+	"github.com/remeld/remeld/internal/sandbox/rate"
 )
 
 // LimitName is the one limit of all tiIndicator calls together, and PerMinute
@@ -13,31 +14,13 @@ const (
 	PerMinute = 1000
 )
 
-// windows are the times of admitted calls by tenant and app: a call that was
-// refused spends nothing.
-type windows map[[2]string][]time.Time
-
-// throttle books a call in its app's window.
+// throttle books a call in its app's window, or words the refusal.
 func (s *Service) throttle(c *call) *apiError {
-	limit := s.cfg.PerMinute()
-	if limit == 0 {
+	x := s.rate.Admit(rate.Key{Op: LimitName, Tenant: c.Who.Tenant, App: c.Who.App}, rate.Limit{PerMinute: s.cfg.PerMinute()}, c.now)
+	if x == nil {
 		return nil
 	}
-	key := [2]string{c.Who.Tenant, c.Who.App}
-	var inside []time.Time
-	for _, t := range s.rate[key] {
-		// A clock that was set back leaves calls in the future: forget them.
-		if !t.After(c.now) && t.After(c.now.Add(-time.Minute)) {
-			inside = append(inside, t)
-		}
-	}
-	if n := len(inside); n >= limit {
-		wait := inside[n-limit].Add(time.Minute).Sub(c.now)
-		e := refuse(429, "TooManyRequests", "Please retry again later.")
-		e.header = http.Header{"Retry-After": {fmt.Sprint(int((wait + time.Second - 1) / time.Second))}}
-		s.rate[key] = inside
-		return e
-	}
-	s.rate[key] = append(inside, c.now)
-	return nil
+	e := refuse(http.StatusTooManyRequests, "TooManyRequests", "Please retry again later.")
+	e.header = http.Header{"Retry-After": {fmt.Sprint(x.Seconds())}}
+	return e
 }

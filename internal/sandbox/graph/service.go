@@ -17,6 +17,7 @@ import (
 	"github.com/remeld/remeld/internal/sandbox/entra"
 	"github.com/remeld/remeld/internal/sandbox/fault"
 	"github.com/remeld/remeld/internal/sandbox/journal"
+	"github.com/remeld/remeld/internal/sandbox/rate"
 	"github.com/remeld/remeld/internal/sandbox/switches"
 	"github.com/remeld/remeld/internal/sandbox/wire"
 )
@@ -51,19 +52,19 @@ type Service struct {
 
 	mu     sync.Mutex
 	tables map[string]*table
-	rate   windows
+	rate   rate.Windows
 }
 
 // New returns a service without rows.
 func New(cfg Config) *Service {
-	return &Service{cfg: cfg, tables: map[string]*table{}, rate: windows{}}
+	return &Service{cfg: cfg, tables: map[string]*table{}, rate: rate.Windows{}}
 }
 
 // Reset forgets all rows and rate windows.
 func (s *Service) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.tables, s.rate = map[string]*table{}, windows{}
+	s.tables, s.rate = map[string]*table{}, rate.Windows{}
 }
 
 // Call is one call of the API after its token was read.

@@ -14,11 +14,23 @@ type Limit struct {
 	PerHour   int `json:"per_hour"`
 }
 
+// longest is the longest window that the limit looks back over, 0 if it has none.
+func (l Limit) longest() time.Duration {
+	switch {
+	case l.PerHour > 0:
+		return time.Hour
+	case l.PerMinute > 0:
+		return time.Minute
+	}
+	return 0
+}
+
 // Key is what a window belongs to.
 type Key struct{ Op, Tenant, App string }
 
 // Windows are the sliding windows. Times are those of admitted calls only:
-// calls that were refused spend nothing. Not safe for concurrent use.
+// calls that were refused spend nothing, and no more are kept than the limits of their key
+// look back over. Not safe for concurrent use.
 type Windows map[Key][]time.Time
 
 // Exceeded is a window without room.
@@ -30,9 +42,12 @@ type Exceeded struct {
 
 // Admit books a call, or says which window is full.
 func (w Windows) Admit(k Key, limit Limit, now time.Time) *Exceeded {
-	times := w[k]
+	keep := limit.longest()
+	if keep == 0 {
+		return nil
+	}
 	// A clock that was set back leaves calls in the future: forget them.
-	times = slices.DeleteFunc(times, func(t time.Time) bool { return t.After(now) || !t.After(now.Add(-time.Hour)) })
+	times := slices.DeleteFunc(w[k], func(t time.Time) bool { return t.After(now) || !t.After(now.Add(-keep)) })
 	w[k] = times
 	for _, x := range []Exceeded{{Max: limit.PerMinute, Span: time.Minute}, {Max: limit.PerHour, Span: time.Hour}} {
 		if x.Max == 0 {
