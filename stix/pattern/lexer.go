@@ -83,18 +83,23 @@ var class = func() (t [256]uint8) {
 	return t
 }()
 
-// token is one token, by its place in the source. It has no pointers: the parser
-// writes one for every few bytes.
+// token is one token, by its place in the source.
 type token struct {
 	pos, end int
 	kind     kind
-	escaped  bool // a string with backslashes in it
-	// before and after are the quotes around the text, the letter before them included.
-	before, after uint8
+	escaped  bool // a text with backslashes in it
 }
 
-// text returns what a token says.
-func (l *lexer) text(t *token) string { return l.src[t.pos+int(t.before) : t.end-int(t.after)] }
+// text is where the text of a token begins and ends: what is between its quotes.
+func (t *token) text() (from, to int) {
+	switch t.kind {
+	case tString:
+		return t.pos + 1, t.end - 1
+	case tBinary, tHex, tTimestamp:
+		return t.pos + 2, t.end - 1
+	}
+	return t.pos, t.end
+}
 
 // lexer cuts a pattern into tokens, the longest that can be, as the grammar's does.
 type lexer struct {
@@ -245,13 +250,13 @@ func keyword(text string) kind {
 func (l *lexer) quoted(t *token, from int) {
 	src, at := l.src, from
 	if n := strings.IndexByte(src[from:], '\''); n >= 0 && strings.IndexByte(src[from:from+n], '\\') < 0 {
-		t.kind, t.end, t.before, t.after = tString, from+n+1, 1, 1
+		t.kind, t.end = tString, from+n+1
 		return
 	}
 	for at < len(src) {
 		switch src[at] {
 		case '\'':
-			t.kind, t.end, t.before, t.after = tString, at+1, 1, 1
+			t.kind, t.end = tString, at+1
 			return
 		case '\\':
 			if at+1 == len(src) || src[at+1] != '\'' && src[at+1] != '\\' {
@@ -284,7 +289,7 @@ func (l *lexer) typed(t *token, letter byte) {
 		return
 	}
 	text := l.src[from : from+n]
-	t.end, t.before, t.after = from+n+1, 2, 1
+	t.end = from + n + 1
 	switch letter {
 	case 'b':
 		t.kind = tBinary
