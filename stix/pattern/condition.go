@@ -53,7 +53,7 @@ func (p *parser) existence() (ref, *Error) {
 }
 
 // operatorOf are the operators by their tokens, one more than what they are; 0 is none.
-var operatorOf = [tLast + 1]Operator{
+var operatorOf = [tKinds]Operator{
 	tEqual: Equal + 1, tNotEqual: NotEqual + 1, tLess: Less + 1, tLessEqual: LessEqual + 1, tGreater: Greater + 1,
 	tGreaterEqual: GreaterEqual + 1, tIn: In + 1, tLike: Like + 1, tMatches: Matches + 1, tIsSubset: IsSubset + 1, tIsSuperset: IsSuperset + 1,
 }
@@ -95,7 +95,7 @@ func (p *parser) set() *Error {
 }
 
 // constantOf are the constants by their tokens, one more than what they are; 0 is none.
-var constantOf = [tLast + 1]ConstantKind{
+var constantOf = [tKinds]ConstantKind{
 	tString: String + 1, tInt: Int + 1, tFloat: Float + 1, tTrue: Bool + 1, tFalse: Bool + 1,
 	tBinary: Binary + 1, tHex: Hex + 1, tTimestamp: Timestamp + 1,
 }

@@ -52,6 +52,9 @@ const (
 	tTrue
 	tFalse
 	tLast // reserved, without a use
+	tPath // a whole path that was read before: made by the parser
+
+	tKinds // how many there are
 )
 
 // Classes of bytes.
@@ -126,6 +129,9 @@ func (t *token) text() (from, to int) {
 type lexer struct {
 	src string
 	at  int
+	// escape is where the first backslash from there on is, if not before the place:
+	// most patterns have none, and are then searched once.
+	escape int
 	// why says what is wrong with the last tBad.
 	why string
 }
@@ -271,8 +277,11 @@ func keyword(text string) kind {
 // quoted reads a string.
 func (l *lexer) quoted(t *token) {
 	src, from := l.src, t.pos+1
-	if n := strings.IndexByte(src[from:], '\''); n >= 0 && strings.IndexByte(src[from:from+n], '\\') < 0 {
-		t.end = from + n + 1
+	if l.escape < from {
+		l.escape = indexFrom(src, from, '\\')
+	}
+	if end := indexFrom(src, from, '\''); end < min(l.escape, len(src)) {
+		t.end = end + 1
 		return
 	}
 	for at := from; at < len(src); {
@@ -293,6 +302,14 @@ func (l *lexer) quoted(t *token) {
 		}
 	}
 	l.bad(t, len(src), "a string without its closing quote")
+}
+
+// indexFrom returns the place of the first c from a place on, the end if there is none.
+func indexFrom(src string, from int, c byte) int {
+	if n := strings.IndexByte(src[from:], c); n >= 0 {
+		return from + n
+	}
+	return len(src)
 }
 
 func (l *lexer) bad(t *token, end int, why string) {

@@ -33,7 +33,7 @@ func (p *parser) qualified() (ref, *Error) {
 }
 
 func (p *parser) test() (ref, *Error) {
-	p.advance()
+	p.advanceTo(inside)
 	condition, err := p.joined(Or, inside)
 	if err == nil {
 		err = p.expect(tClose, "], AND or OR")
@@ -45,7 +45,7 @@ func (p *parser) test() (ref, *Error) {
 }
 
 // qualifierOf are the qualifiers by their tokens, one more than what they are; 0 is none.
-var qualifierOf = [tLast + 1]QualifierKind{tWithin: Within + 1, tRepeats: Repeats + 1, tStart: StartStop + 1}
+var qualifierOf = [tKinds]QualifierKind{tWithin: Within + 1, tRepeats: Repeats + 1, tStart: StartStop + 1}
 
 func (p *parser) qualifier(kind QualifierKind, of ref) (ref, *Error) {
 	q := p.add(cell{form: Qualified, sub: uint8(kind), x: uint32(of), y: uint32(p.tok.pos)})

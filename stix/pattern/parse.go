@@ -84,6 +84,7 @@ type parser struct {
 	twice   uint32
 	cells   []cell
 	recent  recent
+	again   ref // what a tPath is
 }
 
 // add appends a cell.
@@ -157,7 +158,7 @@ func (p *parser) joined(op Joint, at place) (ref, *Error) {
 	}
 	list := p.begin(op, first)
 	for p.tok.kind == joints[op] {
-		p.advance()
+		p.advanceTo(at)
 		next, err := p.tighter(op, at)
 		if err != nil {
 			return 0, err
@@ -206,7 +207,7 @@ func (p *parser) group(loosest Joint, at place, wanted string) (ref, *Error) {
 	if p.depth++; p.depth > maxNesting {
 		return 0, p.tooDeep()
 	}
-	p.advance()
+	p.advanceTo(at)
 	inner, err := p.joined(loosest, at)
 	if err == nil {
 		err = p.expect(tRight, wanted)

@@ -1,19 +1,34 @@
 package pattern
 
+// advanceTo is advance to an expression. Inside of a test that may be a path: one that
+// was read before is one token.
+func (p *parser) advanceTo(where place) {
+	at := p.at
+	if at < len(p.src) && p.src[at] == ' ' {
+		at++
+	}
+	if where == inside {
+		if n, path := p.recent.find(p.src, at); n > 0 {
+			p.tok, p.again, p.at = token{kind: tPath, pos: at, end: at + n}, path, at+n
+			return
+		}
+	}
+	p.advance()
+}
+
 // path reads type:step and what follows. Comparisons with one path share its cells.
 func (p *parser) path() (ref, *Error) {
-	if k := p.tok.kind; k != tName && k != tHyphened {
-		return 0, p.unexpected("an object path (type:property)")
-	}
 	from := p.tok.pos
-	if found := p.recent.find(p.src, from); found != nil {
-		p.at = from + found.length
+	if p.tok.kind == tPath {
 		p.advance()
 		if p.tok.kind != tDot && p.tok.kind != tOpen {
-			return found.path, nil
+			return p.again, nil
 		}
 		p.at = from // it goes on behind a space
 		p.advance()
+	}
+	if k := p.tok.kind; k != tName && k != tHyphened {
+		return 0, p.unexpected("an object path (type:property)")
 	}
 	path := ref(len(p.cells))
 	p.addText(typeName, 0, 0)
@@ -107,16 +122,17 @@ type readPath struct {
 	path         ref
 }
 
-// find returns the one that stands at a place of src again.
-func (r *recent) find(src string, at int) *readPath {
-	src, before := src[at:], src[:at]
+// find returns the path that stands at a place of src again, and its length: 0 if it is
+// none of them.
+func (r *recent) find(src string, at int) (length int, path ref) {
+	rest := src[at:]
 	for i := range r.paths {
 		e := &r.paths[i]
-		if n := e.length; n > 0 && n < len(src) && endsPath(src[n]) && src[:n] == before[e.from:e.from+n] {
-			return e
+		if n := e.length; n > 0 && n < len(rest) && endsPath(rest[n]) && rest[:n] == src[e.from:e.from+n] {
+			return n, e.path
 		}
 	}
-	return nil
+	return 0, 0
 }
 
 // endsPath tells whether no path goes on with c, but for one with a space inside.
