@@ -2,17 +2,14 @@ package pattern
 
 import "strings"
 
-// condition reads a comparison or conditions in parentheses.
-func (p *parser) condition() (ref, *Error) {
-	if p.tok.kind == tLeft {
-		return p.group(Or, inside, "), AND or OR")
-	}
-	return p.comparison()
-}
-
 func (p *parser) comparison() (ref, *Error) {
-	if p.tok.kind == tNot || p.tok.kind == tExists {
+	switch p.tok.kind {
+	case tNot, tExists:
 		return p.existence()
+	case tPath:
+		if c, ok := p.equalText(); ok {
+			return c, nil
+		}
 	}
 	c := cell{form: Compared, y: uint32(p.tok.pos)}
 	path, err := p.path()
@@ -32,6 +29,25 @@ func (p *parser) comparison() (ref, *Error) {
 	c.sub = uint8(op)
 	p.advance()
 	return p.add(c), p.operand(op)
+}
+
+// equalText reads = 'text' behind a tPath, if that stands there: long lists are made of
+// it, and it needs no tokens.
+func (p *parser) equalText() (c ref, ok bool) {
+	const before = " = '"
+	if !strings.HasPrefix(p.src[p.at:], before) {
+		return 0, false
+	}
+	from := p.at + len(before)
+	to, ok := p.plain(from)
+	if !ok {
+		return 0, false
+	}
+	c = p.add(cell{form: Compared, sub: uint8(Equal), x: uint32(p.again), y: uint32(p.tok.pos)})
+	p.add(cell{form: constant, sub: uint8(String), x: uint32(from), y: uint32(to)})
+	p.at = to + 1
+	p.advance()
+	return c, true
 }
 
 // existence reads [NOT] EXISTS path.

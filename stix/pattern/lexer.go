@@ -274,13 +274,20 @@ func keyword(text string) kind {
 	return tName
 }
 
+// plain looks for the end of a string whose text begins at a place, and tells whether
+// there is one and nothing is escaped.
+func (l *lexer) plain(from int) (end int, ok bool) {
+	if l.escape < from {
+		l.escape = indexFrom(l.src, from, '\\')
+	}
+	end = indexFrom(l.src, from, '\'')
+	return end, end < min(l.escape, len(l.src))
+}
+
 // quoted reads a string.
 func (l *lexer) quoted(t *token) {
 	src, from := l.src, t.pos+1
-	if l.escape < from {
-		l.escape = indexFrom(src, from, '\\')
-	}
-	if end := indexFrom(src, from, '\''); end < min(l.escape, len(src)) {
+	if end, ok := l.plain(from); ok {
 		t.end = end + 1
 		return
 	}

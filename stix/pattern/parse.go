@@ -150,16 +150,29 @@ const (
 	inside  place = true
 )
 
-// joined reads expressions joined by op or by anything that binds tighter.
-func (p *parser) joined(op Joint, at place) (ref, *Error) {
-	first, err := p.tighter(op, at)
-	if err != nil || p.tok.kind != joints[op] {
-		return first, err
+// joined reads an expression of joints up to the loosest one: first what AND joins, of
+// that what OR joins, and so on.
+func (p *parser) joined(loosest Joint, at place) (ref, *Error) {
+	left, err := p.argument(at)
+	for op := And; op <= loosest && err == nil; op++ {
+		if p.tok.kind == joints[op] {
+			left, err = p.list(op, left, at)
+		}
 	}
-	list := p.begin(op, first)
+	return left, err
+}
+
+// list reads what op joins to first.
+func (p *parser) list(op Joint, first ref, at place) (list ref, err *Error) {
+	list = p.begin(op, first)
 	for p.tok.kind == joints[op] {
 		p.advanceTo(at)
-		next, err := p.tighter(op, at)
+		var next ref
+		if op == And {
+			next, err = p.argument(at)
+		} else {
+			next, err = p.joined(op-1, at)
+		}
 		if err != nil {
 			return 0, err
 		}
@@ -168,14 +181,15 @@ func (p *parser) joined(op Joint, at place) (ref, *Error) {
 	return list, nil
 }
 
-func (p *parser) tighter(op Joint, at place) (ref, *Error) {
+// argument reads what joints join.
+func (p *parser) argument(at place) (ref, *Error) {
 	switch {
-	case op > And:
-		return p.joined(op-1, at)
-	case at == inside:
-		return p.condition()
+	case at == outside:
+		return p.qualified()
+	case p.tok.kind == tLeft:
+		return p.group(Or, inside, "), AND or OR")
 	}
-	return p.qualified()
+	return p.comparison()
 }
 
 // begin returns a list of arguments that begins with first. Joints are associative, so
