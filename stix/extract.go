@@ -2,6 +2,7 @@ package stix
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/remeld/remeld/indicator"
@@ -94,40 +95,37 @@ func ValuesOf(text string) ([]indicator.Indicator, error) {
 	if err != nil {
 		return nil, &Undeliverable{ReasonSyntax, err.Error()}
 	}
-	switch root := p.Root.(type) {
-	case *pattern.Qualified:
-		return nil, &Undeliverable{ReasonQualifier, "a qualifier (" + root.Qualifier.Kind.String() + ") narrows what is observed"}
-	case *pattern.Combination:
-		return nil, &Undeliverable{ReasonCombination, "observations joined by " + root.Op.String()}
-	case *pattern.Test:
-		return valuesOf(root.Condition)
+	switch root := p.Root(); root.Form() {
+	case pattern.Qualified:
+		return nil, &Undeliverable{ReasonQualifier, "a qualifier (" + root.Qualifier().Kind.String() + ") narrows what is observed"}
+	case pattern.Test:
+		return valuesOf(root.Arg())
+	default:
+		return nil, &Undeliverable{ReasonCombination, "observations joined by " + root.Joint().String()}
 	}
-	return nil, &Undeliverable{ReasonCombination, "no single observation"}
 }
 
-func valuesOf(c pattern.Condition) ([]indicator.Indicator, error) {
-	var list []pattern.Condition
-	switch c := c.(type) {
-	case *pattern.Comparison:
-		list = []pattern.Condition{c}
-	case *pattern.Junction:
-		if c.Op != pattern.Or {
-			return nil, &Undeliverable{ReasonCombination, "comparisons joined by " + c.Op.String() + " must hold together"}
+// valuesOf reads the condition of a test.
+func valuesOf(c pattern.Expr) ([]indicator.Indicator, error) {
+	list := []pattern.Expr{c}
+	if c.Form() == pattern.Joined {
+		if c.Joint() != pattern.Or {
+			return nil, &Undeliverable{ReasonCombination, "comparisons joined by " + c.Joint().String() + " must hold together"}
 		}
-		list = c.Args
+		list = slices.Collect(c.Args())
 	}
 	var out []indicator.Indicator
 	seen := map[indicator.Indicator]bool{}
 	objectType := ""
 	for _, arg := range list {
-		one, ok := arg.(*pattern.Comparison)
-		if !ok {
+		if arg.Form() != pattern.Compared {
 			return nil, &Undeliverable{ReasonCombination, "comparisons joined by AND must hold together"}
 		}
-		if objectType != "" && one.Path.Type != objectType {
-			return nil, &Undeliverable{ReasonTypes, "an OR over " + objectType + " and " + one.Path.Type}
+		one := arg.Comparison()
+		last := objectType
+		if objectType = one.Path().Type(); last != "" && objectType != last {
+			return nil, &Undeliverable{ReasonTypes, "an OR over " + last + " and " + objectType}
 		}
-		objectType = one.Path.Type
 		found, err := compared(one)
 		if err != nil {
 			return nil, err
@@ -143,21 +141,22 @@ func valuesOf(c pattern.Condition) ([]indicator.Indicator, error) {
 }
 
 // compared reads the values of one comparison.
-func compared(c *pattern.Comparison) ([]indicator.Indicator, error) {
-	kind, known := pathKinds[foldPath(c.Path.String())]
+func compared(c pattern.Comparison) ([]indicator.Indicator, error) {
+	path, op := c.Path().String(), c.Op()
+	kind, known := pathKinds[foldPath(path)]
 	network := kind.In(indicator.IP) || kind == indicator.Unknown
 	switch {
-	case c.Not:
-		return nil, &Undeliverable{ReasonOperator, "NOT " + c.Op.String()}
-	case c.Op != pattern.Equal && c.Op != pattern.In && (c.Op != pattern.IsSubset || !network):
-		return nil, &Undeliverable{ReasonOperator, c.Op.String() + " is no list of values"}
+	case c.Not():
+		return nil, &Undeliverable{ReasonOperator, "NOT " + op.String()}
+	case op != pattern.Equal && op != pattern.In && (op != pattern.IsSubset || !network):
+		return nil, &Undeliverable{ReasonOperator, op.String() + " is no list of values"}
 	case !known:
-		return nil, &Undeliverable{ReasonPath, c.Path.String() + " is no indicator that can be delivered"}
-	case len(c.Values) == 0:
+		return nil, &Undeliverable{ReasonPath, path + " is no indicator that can be delivered"}
+	case c.Len() == 0:
 		return nil, &Undeliverable{ReasonOperator, "an empty set holds nothing"}
 	}
-	out := make([]indicator.Indicator, len(c.Values))
-	for n, v := range c.Values {
+	out := make([]indicator.Indicator, 0, c.Len())
+	for v := range c.Values() {
 		if v.Kind != pattern.String && (v.Kind != pattern.Int || kind != indicator.ASN) {
 			return nil, &Undeliverable{ReasonValue, fmt.Sprintf("a %s where a text is expected", v.Kind)}
 		}
@@ -165,7 +164,7 @@ func compared(c *pattern.Comparison) ([]indicator.Indicator, error) {
 		if err != nil {
 			return nil, &Undeliverable{ReasonValue, fmt.Sprintf("%q: %v", v.Text, err)}
 		}
-		out[n] = i
+		out = append(out, i)
 	}
 	return out, nil
 }

@@ -16,11 +16,11 @@ type sizes struct {
 	listed   int // entries of the generated warninglist
 
 	defender, sentinel, graph int // indicators that fill a door
-	patterns                  int // milliseconds of parsing
+	patterns                  int // milliseconds of parsing in a round
 }
 
 var (
-	full  = sizes{lines: 5_000_000, ranges: 1_000_000, segments: 1_000_000, records: 1_000_000, edl: 1_000_000, listed: 100_000, defender: 60_000, sentinel: 100_000, graph: 20_000, patterns: 3000}
+	full  = sizes{lines: 5_000_000, ranges: 1_000_000, segments: 1_000_000, records: 1_000_000, edl: 1_000_000, listed: 100_000, defender: 60_000, sentinel: 100_000, graph: 20_000, patterns: 1000}
 	small = sizes{lines: 10_000, ranges: 10_000, segments: 10_000, records: 5_000, edl: 5_000, listed: 1_000, defender: 1_000, sentinel: 500, graph: 500, patterns: 200}
 )
 

@@ -6,49 +6,15 @@ import "strings"
 // is still wrong: a hash compared with a text that is none, or a qualifier of one
 // kind twice on one observation. The error is an *Error.
 func (p *Pattern) Check() error {
-	var first *Error
-	Walk(p.Root, func(c *Comparison) bool {
-		first = p.checkHash(c)
-		return first == nil
-	})
-	if first == nil && p.twice > 0 {
-		first = fault(p.src, p.twice, "this qualifier stands twice on one observation; put parentheses around the first")
-	}
-	if first == nil {
-		return nil
-	}
-	return first
-}
-
-// Walk calls fn with every comparison of o from left to right, until it says false.
-func Walk(o Observation, fn func(*Comparison) bool) bool {
-	switch o := o.(type) {
-	case *Test:
-		return walkCondition(o.Condition, fn)
-	case *Qualified:
-		return Walk(o.Of, fn)
-	case *Combination:
-		for _, arg := range o.Args {
-			if !Walk(arg, fn) {
-				return false
-			}
+	for c := range p.Comparisons() {
+		if err := c.checkHash(); err != nil {
+			return err
 		}
 	}
-	return true
-}
-
-func walkCondition(c Condition, fn func(*Comparison) bool) bool {
-	switch c := c.(type) {
-	case *Comparison:
-		return fn(c)
-	case *Junction:
-		for _, arg := range c.Args {
-			if !walkCondition(arg, fn) {
-				return false
-			}
-		}
+	if p.twice > 0 {
+		return fault(p.src, int(p.twice), "this qualifier stands twice on one observation; put parentheses around the first")
 	}
-	return true
+	return nil
 }
 
 // hexDigits are the lengths of the hashes, in hexadecimal digits, by names without
@@ -61,35 +27,34 @@ var hexDigits = map[string][]int{
 
 // checkHash looks at comparisons for equality alone: with LIKE or MATCHES a part of
 // a hash makes sense.
-func (p *Pattern) checkHash(c *Comparison) *Error {
-	if c.Op != Equal && c.Op != NotEqual && c.Op != In {
+func (c Comparison) checkHash() *Error {
+	if op := c.Op(); op != Equal && op != NotEqual && op != In {
 		return nil
 	}
-	name := c.Path.hash()
+	name := c.Path().hash()
 	if name == "" {
 		return nil
 	}
 	folded := strings.ReplaceAll(strings.ToUpper(name), "-", "")
-	for _, v := range c.Values {
+	for v := range c.Values() {
 		if !hashText(folded, v.Text) || v.Kind != String && hexDigits[folded] != nil {
-			return fault(p.src, int(c.Pos), "%s is compared with %q, which is no %s hash", c.Path, v.Text, name)
+			return fault(c.p.src, c.Pos(), "%s is compared with %q, which is no %s hash", c.Path(), v.Text, name)
 		}
 	}
 	return nil
 }
 
 // hash returns the name of the hash that a path leads to, "" if it is none.
-func (p *Path) hash() string {
-	last := len(p.Steps) - 1
-	if last < 1 || p.Steps[last].IsIndex {
+func (p Path) hash() string {
+	name, under := "", false
+	for s := range p.Steps() {
+		under = under || name == "hashes"
+		name = s.Key
+	}
+	if !under {
 		return ""
 	}
-	for _, s := range p.Steps[:last] {
-		if s.Key == "hashes" {
-			return p.Steps[last].Key
-		}
-	}
-	return ""
+	return name
 }
 
 func hashText(folded, text string) bool {

@@ -10,6 +10,7 @@ import (
 	"math"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,24 +25,25 @@ import (
 type predicate func(value any) (bool, error)
 
 // predicateOf compiles a comparison but for its NOT.
-func predicateOf(c *Comparison) (predicate, error) {
-	switch c.Op {
+func predicateOf(c Comparison) (predicate, error) {
+	value := c.Value()
+	switch c.Op() {
 	case Exists:
 		return func(any) (bool, error) { return true, nil }, nil
 	case Like:
-		return like(c.Values[0].Text), nil
+		return like(value.Text), nil
 	case Matches:
-		return matches(c.Values[0].Text)
+		return matches(value.Text)
 	case IsSubset, IsSuperset:
-		return networks(c.Op, c.Values[0].Text)
+		return networks(c.Op(), value.Text)
 	case In:
-		return memberOf(c.Values)
+		return memberOf(slices.Collect(c.Values()))
 	}
-	v, err := literalOf(c.Values[0])
+	v, err := literalOf(value)
 	if err != nil {
 		return nil, err
 	}
-	return relationTo(c.Op, v), nil
+	return relationTo(c.Op(), v), nil
 }
 
 // relationTo compares with one constant. Values of other types are unequal, and in

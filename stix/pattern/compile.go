@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,7 +24,7 @@ type Matcher struct {
 func Compile(p *Pattern) (*Matcher, error) {
 	m := &Matcher{}
 	c := compiler{m: m, src: p.src, known: map[string]int{}}
-	root, err := c.observation(p.Root)
+	root, err := c.observation(p.Root())
 	if err != nil {
 		return nil, err
 	}
@@ -64,27 +65,25 @@ type compiler struct {
 	known map[string]int // tests by what they print as
 }
 
-func (c *compiler) observation(o Observation) (*node, *Error) {
-	switch o := o.(type) {
-	case *Test:
-		return c.test(o)
-	case *Qualified:
-		return c.qualified(o)
-	case *Combination:
-		n := &node{kind: [...]nodeKind{And: nodeAnd, Or: nodeOr, FollowedBy: nodeFollowed}[o.Op]}
-		for _, arg := range o.Args {
-			a, err := c.observation(arg)
-			if err != nil {
-				return nil, err
-			}
-			n.args = append(n.args, a)
-		}
-		if n.kind == nodeAnd {
-			n.args = merge(n.args)
-		}
-		return n, nil
+func (c *compiler) observation(of Expr) (*node, *Error) {
+	switch of.Form() {
+	case Test:
+		return c.test(of)
+	case Qualified:
+		return c.qualified(of)
 	}
-	return nil, fault(c.src, 0, "an expression of an unknown kind")
+	n := &node{kind: [...]nodeKind{And: nodeAnd, Or: nodeOr, FollowedBy: nodeFollowed}[of.Joint()]}
+	for arg := range of.Args() {
+		a, err := c.observation(arg)
+		if err != nil {
+			return nil, err
+		}
+		n.args = append(n.args, a)
+	}
+	if n.kind == nodeAnd {
+		n.args = merge(n.args)
+	}
+	return n, nil
 }
 
 // merge turns equal tests joined by AND into a repetition, which is the same and is
@@ -111,11 +110,11 @@ func merge(args []*node) []*node {
 	return out
 }
 
-func (c *compiler) test(t *Test) (*node, *Error) {
-	text := string(appendCondition(nil, t.Condition, FollowedBy))
+func (c *compiler) test(of Expr) (*node, *Error) {
+	text := string(appendExpr(nil, of, FollowedBy))
 	id, ok := c.known[text]
 	if !ok {
-		run, err := c.condition(t.Condition)
+		run, err := c.condition(of.Arg())
 		if err != nil {
 			return nil, err
 		}
@@ -126,37 +125,37 @@ func (c *compiler) test(t *Test) (*node, *Error) {
 	return &node{kind: nodeTest, test: id}, nil
 }
 
-func (c *compiler) qualified(q *Qualified) (*node, *Error) {
-	inner, err := c.observation(q.Of)
+func (c *compiler) qualified(of Expr) (*node, *Error) {
+	inner, err := c.observation(of.Arg())
 	if err != nil {
 		return nil, err
 	}
-	n := &node{args: []*node{inner}}
+	n, q := &node{args: []*node{inner}}, of.Qualifier()
 	var bad error
-	switch q.Qualifier.Kind {
+	switch q.Kind {
 	case Within:
 		n.kind = nodeWithin
-		n.span = seconds(q.Qualifier.Number)
-		if strings.Trim(q.Qualifier.Number, "0.") == "" {
-			bad = fmt.Errorf("WITHIN %s SECONDS: a number above zero is wanted", q.Qualifier.Number)
+		n.span = seconds(q.Number)
+		if strings.Trim(q.Number, "0.") == "" {
+			bad = fmt.Errorf("WITHIN %s SECONDS: a number above zero is wanted", q.Number)
 		}
 	case Repeats:
 		n.kind = nodeRepeat
-		n.times, bad = strconv.Atoi(q.Qualifier.Number)
+		n.times, bad = strconv.Atoi(q.Number)
 		if bad != nil {
 			n.times, bad = math.MaxInt, nil // more than there ever is
 		}
 		if n.times < 1 {
-			bad = fmt.Errorf("REPEATS %s TIMES: a number above zero is wanted", q.Qualifier.Number)
+			bad = fmt.Errorf("REPEATS %s TIMES: a number above zero is wanted", q.Number)
 		}
 	case StartStop:
 		n.kind = nodeStartStop
-		if n.start, bad = instant(q.Qualifier.Start); bad == nil {
-			n.stop, bad = instant(q.Qualifier.Stop)
+		if n.start, bad = instant(q.Start); bad == nil {
+			n.stop, bad = instant(q.Stop)
 		}
 	}
 	if bad != nil {
-		return nil, fault(c.src, q.Qualifier.Pos, "%v", bad)
+		return nil, fault(c.src, q.Pos, "%v", bad)
 	}
 	return n, nil
 }
@@ -172,70 +171,71 @@ func seconds(text string) time.Duration {
 	return time.Duration(n)*time.Second + time.Duration(nanos)
 }
 
-func (c *compiler) condition(of Condition) (condition, *Error) {
-	switch of := of.(type) {
-	case *Comparison:
-		return c.comparison(of)
-	case *Junction:
-		args := make([]condition, len(of.Args))
-		for i, arg := range of.Args {
-			var err *Error
-			if args[i], err = c.condition(arg); err != nil {
-				return nil, err
+func (c *compiler) condition(of Expr) (condition, *Error) {
+	if of.Form() == Compared {
+		return c.comparison(of.Comparison())
+	}
+	var args []condition
+	for arg := range of.Args() {
+		a, err := c.condition(arg)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, a)
+	}
+	want := of.Joint() == Or // what decides at once
+	return func(o *observation, root map[string]any) (bool, error) {
+		for _, arg := range args {
+			if ok, err := arg(o, root); err != nil || ok == want {
+				return ok, err
 			}
 		}
-		want := of.Op == Or // what decides at once
-		return func(o *observation, root map[string]any) (bool, error) {
-			for _, arg := range args {
-				if ok, err := arg(o, root); err != nil || ok == want {
-					return ok, err
-				}
-			}
-			return !want, nil
-		}, nil
-	}
-	return nil, fault(c.src, 0, "a condition of an unknown kind")
+		return !want, nil
+	}, nil
 }
 
-func (c *compiler) comparison(of *Comparison) (condition, *Error) {
+func (c *compiler) comparison(of Comparison) (condition, *Error) {
 	holds, err := predicateOf(of)
 	if err != nil {
-		return nil, fault(c.src, int(of.Pos), "%v", err)
+		return nil, fault(c.src, of.Pos(), "%v", err)
 	}
-	if of.Op == Exists {
+	path, not := of.Path(), of.Not()
+	objectType, steps := path.Type(), slices.Collect(path.Steps())
+	if of.Op() == Exists {
 		return func(o *observation, root map[string]any) (bool, error) {
-			if root["type"] != of.Path.Type {
+			if root["type"] != objectType {
 				return false, nil
 			}
-			found, err := walk(o, root, of.Path.Steps, false, holds)
-			return found != of.Not, err
+			found, err := walk(o, root, steps, false, holds)
+			return found != not, err
 		}, nil
 	}
-	if of.Not {
+	if not {
 		holds = negate(of, holds)
 	}
 	return func(o *observation, root map[string]any) (bool, error) {
-		if root["type"] != of.Path.Type {
+		if root["type"] != objectType {
 			return false, nil
 		}
-		ok, err := walk(o, root, of.Path.Steps, false, holds)
+		ok, err := walk(o, root, steps, false, holds)
 		if err != nil {
-			return false, fmt.Errorf("%s: %w", of.Path, err)
+			return false, fmt.Errorf("%s: %w", path, err)
 		}
 		return ok, nil
 	}, nil
 }
 
 // negate is NOT: what is not compared at all is in no order either way.
-func negate(of *Comparison, holds predicate) predicate {
-	ordered := of.Op == Less || of.Op == LessEqual || of.Op == Greater || of.Op == GreaterEqual
+func negate(of Comparison, holds predicate) predicate {
+	op := of.Op()
+	ordered := op == Less || op == LessEqual || op == Greater || op == GreaterEqual
 	if !ordered {
 		return func(value any) (bool, error) {
 			ok, err := holds(value)
 			return !ok, err
 		}
 	}
-	v, _ := literalOf(of.Values[0]) // compiled once already
+	v, _ := literalOf(of.Value()) // compiled once already
 	return func(value any) (bool, error) {
 		if _, ordered, err := v.compare(value); err != nil || !ordered {
 			return false, err

@@ -1,119 +1,97 @@
 package pattern
 
-import (
-	"strconv"
-	"strings"
-)
+import "strings"
 
-// conditions reads conditions joined by op or by AND, which binds tighter than OR.
-func (p *parser) conditions(op Joint) (Condition, *Error) {
-	first, err := p.tighterCondition(op)
-	if err != nil || p.tok.kind != joints[op] {
-		return first, err
-	}
-	base := len(p.open)
-	p.open = spreadCondition(p.open, first, op)
-	for p.tok.kind == joints[op] {
-		p.advance()
-		next, err := p.tighterCondition(op)
-		if err != nil {
-			return nil, err
+func (p *parser) comparison() (ref, *Error) {
+	switch p.tok.kind {
+	case tNot, tExists:
+		return p.existence()
+	case tPath:
+		if c, ok := p.equalText(); ok {
+			return c, nil
 		}
-		p.open = spreadCondition(p.open, next, op)
 	}
-	j := p.newJunction(op, p.open[base:])
-	p.open = p.open[:base]
-	return j, nil
-}
-
-func spreadCondition(to []Condition, c Condition, op Joint) []Condition {
-	if j, ok := c.(*Junction); ok && j.Op == op {
-		return append(to, j.Args...)
+	c := cell{form: Compared, y: uint32(p.tok.pos)}
+	path, err := p.path()
+	if err != nil {
+		return 0, err
 	}
-	return append(to, c)
-}
-
-func (p *parser) tighterCondition(op Joint) (Condition, *Error) {
-	if op == Or {
-		return p.conditions(And)
-	}
-	if p.tok.kind != tLeft {
-		return p.comparison()
-	}
-	if err := p.deeper(); err != nil {
-		return nil, err
-	}
-	p.advance()
-	c, err := p.conditions(Or)
-	if err == nil {
-		err = p.expect(tRight, "), AND or OR")
-	}
-	p.depth--
-	return c, err
-}
-
-func (p *parser) comparison() (Condition, *Error) {
-	c := p.newComparison()
-	c.Pos = int32(p.tok.pos)
-	if p.tok.kind == tNot || p.tok.kind == tExists {
-		return p.existence(c)
-	}
-	if err := p.path(&c.Path); err != nil {
-		return nil, err
-	}
+	c.x = uint32(path)
 	if p.tok.kind == tNot {
-		c.Not = true
+		c.flag = negated
 		p.advance()
 	}
-	return c, p.operation(c)
+	op := operatorOf[p.tok.kind]
+	if op == 0 {
+		return 0, p.unexpected("an operator (=, !=, <, <=, >, >=, IN, LIKE, MATCHES, ISSUBSET, ISSUPERSET)")
+	}
+	op--
+	c.sub = uint8(op)
+	p.advance()
+	return p.add(c), p.operand(op)
+}
+
+// equalText reads = 'text' behind a tPath, if that stands there: long lists are made of
+// it, and it needs no tokens.
+func (p *parser) equalText() (c ref, ok bool) {
+	const before = " = '"
+	if !strings.HasPrefix(p.src[p.at:], before) {
+		return 0, false
+	}
+	from := p.at + len(before)
+	to, ok := p.plain(from)
+	if !ok {
+		return 0, false
+	}
+	c = p.add(cell{form: Compared, sub: uint8(Equal), x: uint32(p.again), y: uint32(p.tok.pos)})
+	p.add(cell{form: constant, sub: uint8(String), x: uint32(from), y: uint32(to)})
+	p.at = to + 1
+	p.advance()
+	return c, true
 }
 
 // existence reads [NOT] EXISTS path.
-func (p *parser) existence(c *Comparison) (Condition, *Error) {
+func (p *parser) existence() (ref, *Error) {
+	c := cell{form: Compared, sub: uint8(Exists), y: uint32(p.tok.pos)}
 	if p.tok.kind == tNot {
-		c.Not = true
+		c.flag = negated
 		p.advance()
 	}
 	if p.tok.kind == tExists && p.version == V20 {
-		return nil, fault(p.src, p.tok.pos, "STIX 2.0 has no EXISTS")
+		return 0, fault(p.src, p.tok.pos, "STIX 2.0 has no EXISTS")
 	}
 	if err := p.expect(tExists, "EXISTS (NOT stands behind the path otherwise)"); err != nil {
-		return nil, err
+		return 0, err
 	}
-	c.Op = Exists
-	return c, p.path(&c.Path)
+	path, err := p.path()
+	c.x = uint32(path)
+	return p.add(c), err
 }
 
 // operatorOf are the operators by their tokens, one more than what they are; 0 is none.
-var operatorOf = [tLast + 1]Operator{
+var operatorOf = [tKinds]Operator{
 	tEqual: Equal + 1, tNotEqual: NotEqual + 1, tLess: Less + 1, tLessEqual: LessEqual + 1, tGreater: Greater + 1,
 	tGreaterEqual: GreaterEqual + 1, tIn: In + 1, tLike: Like + 1, tMatches: Matches + 1, tIsSubset: IsSubset + 1, tIsSuperset: IsSuperset + 1,
 }
 
-func (p *parser) operation(c *Comparison) *Error {
-	op := operatorOf[p.tok.kind]
-	if op == 0 {
-		return p.unexpected("an operator (=, !=, <, <=, >, >=, IN, LIKE, MATCHES, ISSUBSET, ISSUPERSET)")
-	}
-	c.Op = op - 1
-	p.advance()
-	switch c.Op {
+// operand reads what stands behind an operator.
+func (p *parser) operand(op Operator) *Error {
+	switch op {
 	case In:
-		return p.set(c)
+		return p.set()
 	case Like, Matches, IsSubset, IsSuperset:
 		if p.tok.kind != tString {
 			return p.unexpected("a string")
 		}
 	case Less, LessEqual, Greater, GreaterEqual:
 		if p.tok.kind == tTrue || p.tok.kind == tFalse {
-			return fault(p.src, p.tok.pos, "%s needs something that has an order, which true and false have not", c.Op)
+			return fault(p.src, p.tok.pos, "%s needs something that has an order, which true and false have not", op)
 		}
 	}
-	c.Values = c.one[:]
-	return p.constant(&c.one[0])
+	return p.constant()
 }
 
-func (p *parser) set(c *Comparison) *Error {
+func (p *parser) set() *Error {
 	if err := p.expect(tLeft, "( of a set"); err != nil {
 		return err
 	}
@@ -121,41 +99,29 @@ func (p *parser) set(c *Comparison) *Error {
 		p.advance()
 		return nil
 	}
-	var values []Constant
 	for {
-		var v Constant
-		if err := p.constant(&v); err != nil {
+		if err := p.constant(); err != nil {
 			return err
 		}
-		values = append(values, v)
 		if p.tok.kind != tComma {
-			break
+			return p.expect(tRight, ", or ) of the set")
 		}
 		p.advance()
 	}
-	c.Values = values
-	return p.expect(tRight, ", or ) of the set")
 }
 
-var constantOf = [tLast + 1]ConstantKind{
-	tString: String, tInt: Int, tFloat: Float, tTrue: Bool, tFalse: Bool, tBinary: Binary, tHex: Hex, tTimestamp: Timestamp,
+// constantOf are the constants by their tokens, one more than what they are; 0 is none.
+var constantOf = [tKinds]ConstantKind{
+	tString: String + 1, tInt: Int + 1, tFloat: Float + 1, tTrue: Bool + 1, tFalse: Bool + 1,
+	tBinary: Binary + 1, tHex: Hex + 1, tTimestamp: Timestamp + 1,
 }
 
-func (p *parser) constant(c *Constant) *Error {
-	t := &p.tok
-	text := p.text(t)
-	switch t.kind {
-	case tString:
-		if t.escaped {
-			text = unescape(text)
-		}
-	case tInt, tFloat:
-		text = canonicalNumber(t.kind, text)
-	case tTrue, tFalse, tBinary, tHex, tTimestamp:
-	default:
+func (p *parser) constant() *Error {
+	kind := constantOf[p.tok.kind]
+	if kind == 0 {
 		return p.unexpected("a constant ('text', a number, true, false, b'…', h'…' or t'…')")
 	}
-	c.Kind, c.Text = constantOf[t.kind], text
+	p.addText(constant, uint8(kind-1), 0)
 	p.advance()
 	return nil
 }
@@ -178,11 +144,11 @@ func unescape(s string) string {
 
 // canonicalNumber drops a plus sign, a minus before zero, and zeros that say
 // nothing; .5 is 0.5.
-func canonicalNumber(k kind, s string) string {
+func canonicalNumber(k ConstantKind, s string) string {
 	if s[0] == '+' {
 		s = s[1:]
 	}
-	if k == tInt {
+	if k == Int {
 		if s == "-0" {
 			return "0"
 		}
@@ -202,116 +168,4 @@ func canonicalNumber(k kind, s string) string {
 		out = "-" + out
 	}
 	return out
-}
-
-// path reads type:step and what follows.
-func (p *parser) path(into **Path) *Error {
-	if k := p.tok.kind; k != tName && k != tHyphened {
-		return p.unexpected("an object path (type:property)")
-	}
-	from := p.tok.pos
-	if found := p.recent.find(p.src[from:]); found != nil {
-		*into = found.path
-		p.at = from + len(found.text)
-		p.advance()
-		if p.tok.kind != tDot && p.tok.kind != tOpen {
-			return nil
-		}
-		p.at = from // it goes on behind a space
-		p.advance()
-	}
-	path := one(&p.paths)
-	*into = path
-	path.Type = p.text(&p.tok)
-	steps := p.beginSteps()
-	if !p.names(&steps) {
-		p.advance()
-		if err := p.expect(tColon, ": behind the object's type"); err != nil {
-			return err
-		}
-		if err := p.property(&steps); err != nil {
-			return err
-		}
-	}
-	for {
-		var err *Error
-		switch p.tok.kind {
-		case tDot:
-			p.advance()
-			err = p.property(&steps)
-		case tOpen:
-			p.advance()
-			err = p.index(&steps)
-		default:
-			path.Steps = p.endSteps(steps)
-			p.recent.keep(p.src[from:p.tok.pos], path)
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// names reads :name.name… behind the type, as far as it is plain, and tells whether
-// there was any: most paths are that alone, and need no tokens.
-func (p *parser) names(steps *[]Step) bool {
-	src, at := p.src, p.at
-	end, mark := at, byte(':')
-	for at < len(src) && src[at] == mark {
-		from := at + 1
-		at = from
-		for at < len(src) && class[src[at]]&(isLetter|isDigit) != 0 {
-			at++
-		}
-		if at == from || at == len(src) || src[at] == '-' || src[at] == '\'' || class[src[from]]&isDigit != 0 {
-			break
-		}
-		if name := src[from:at]; !mayBeKeyword(name[0]) || keyword(name) == tName {
-			*steps = append(*steps, Step{Key: name})
-			end, mark = at, '.'
-			continue
-		}
-		break
-	}
-	if mark == ':' {
-		return false
-	}
-	p.at = end
-	p.advance()
-	return true
-}
-
-func (p *parser) property(steps *[]Step) *Error {
-	key := p.text(&p.tok)
-	switch p.tok.kind {
-	case tName:
-	case tString:
-		if p.tok.escaped {
-			key = unescape(key)
-		}
-	default:
-		return p.unexpected("a property's name")
-	}
-	*steps = append(*steps, Step{Key: key})
-	p.advance()
-	return nil
-}
-
-func (p *parser) index(steps *[]Step) *Error {
-	s := Step{IsIndex: true, Index: Any}
-	switch p.tok.kind {
-	case tStar:
-	case tInt:
-		n, err := strconv.ParseInt(p.text(&p.tok), 10, 32)
-		if err != nil || n < 0 {
-			n = noIndex
-		}
-		s.Index = int32(n)
-	default:
-		return p.unexpected("an index: a whole number or *")
-	}
-	*steps = append(*steps, s)
-	p.advance()
-	return p.expect(tClose, "] of the index")
 }

@@ -52,6 +52,9 @@ const (
 	tTrue
 	tFalse
 	tLast // reserved, without a use
+	tPath // a whole path that was read before: made by the parser
+
+	tKinds // how many there are
 )
 
 // Classes of bytes.
@@ -83,23 +86,52 @@ var class = func() (t [256]uint8) {
 	return t
 }()
 
-// token is one token, by its place in the source. It has no pointers: the parser
-// writes one for every few bytes.
+// begins are the kinds of tokens by their first byte: what it can be at its shortest.
+var begins = func() (t [256]kind) {
+	for c := range t {
+		switch {
+		case class[c]&isLetter != 0:
+			t[c] = tName
+		case class[c]&isDigit != 0:
+			t[c] = tInt
+		default:
+			t[c] = tBad
+		}
+	}
+	for c, k := range map[byte]kind{
+		'[': tOpen, ']': tClose, '(': tLeft, ')': tRight, ':': tColon, ',': tComma, '*': tStar, '\'': tString,
+		'+': tInt, '-': tInt, '.': tInt, '=': tLess, '!': tLess, '<': tLess, '>': tLess,
+	} {
+		t[c] = k
+	}
+	return t
+}()
+
+// token is one token, by its place in the source.
 type token struct {
 	pos, end int
 	kind     kind
-	escaped  bool // a string with backslashes in it
-	// before and after are the quotes around the text, the letter before them included.
-	before, after uint8
+	escaped  bool // a text with backslashes in it
 }
 
-// text returns what a token says.
-func (l *lexer) text(t *token) string { return l.src[t.pos+int(t.before) : t.end-int(t.after)] }
+// text is where the text of a token begins and ends: what is between its quotes.
+func (t *token) text() (from, to int) {
+	switch t.kind {
+	case tString:
+		return t.pos + 1, t.end - 1
+	case tBinary, tHex, tTimestamp:
+		return t.pos + 2, t.end - 1
+	}
+	return t.pos, t.end
+}
 
 // lexer cuts a pattern into tokens, the longest that can be, as the grammar's does.
 type lexer struct {
 	src string
 	at  int
+	// escape is where the first backslash from there on is, if not before the place:
+	// most patterns have none, and are then searched once.
+	escape int
 	// why says what is wrong with the last tBad.
 	why string
 }
@@ -109,24 +141,25 @@ func (l *lexer) next(t *token) {
 	for at < len(src) && class[src[at]]&isSpace != 0 {
 		at++
 	}
-	if at < len(src) && (src[at] == '/' || src[at] >= utf8.RuneSelf) {
+	if at < len(src) && begins[src[at]] == tBad {
 		at = skip(src, at)
 	}
-	*t = token{pos: at}
 	if at == len(src) {
-		t.end, l.at = at, at
+		*t, l.at = token{pos: at, end: at}, at
 		return
 	}
-	c := src[at]
-	switch cl := class[c]; {
-	case cl&isLetter != 0:
+	*t = token{pos: at, end: at + 1, kind: begins[src[at]]}
+	switch t.kind {
+	case tName:
 		l.word(t)
-	case c == '\'':
-		l.quoted(t, at+1)
-	case cl&isDigit != 0 || c == '+' || c == '-' || c == '.':
+	case tString:
+		l.quoted(t)
+	case tInt:
 		l.number(t)
-	default:
-		l.sign(t, c)
+	case tLess:
+		l.relation(t)
+	case tBad:
+		l.stranger(t)
 	}
 	l.at = t.end
 }
@@ -181,7 +214,7 @@ func (l *lexer) word(t *token) {
 		t.kind, t.end = tHyphened, at
 		return
 	}
-	t.kind, t.end = tName, at
+	t.end = at
 	c := src[t.pos]
 	if at-t.pos == 1 && at < len(src) && src[at] == '\'' {
 		l.typed(t, c)
@@ -241,17 +274,27 @@ func keyword(text string) kind {
 	return tName
 }
 
-// quoted reads a string whose text begins at from.
-func (l *lexer) quoted(t *token, from int) {
-	src, at := l.src, from
-	if n := strings.IndexByte(src[from:], '\''); n >= 0 && strings.IndexByte(src[from:from+n], '\\') < 0 {
-		t.kind, t.end, t.before, t.after = tString, from+n+1, 1, 1
+// plain looks for the end of a string whose text begins at a place, and tells whether
+// there is one and nothing is escaped.
+func (l *lexer) plain(from int) (end int, ok bool) {
+	if l.escape < from {
+		l.escape = indexFrom(l.src, from, '\\')
+	}
+	end = indexFrom(l.src, from, '\'')
+	return end, end < min(l.escape, len(l.src))
+}
+
+// quoted reads a string.
+func (l *lexer) quoted(t *token) {
+	src, from := l.src, t.pos+1
+	if end, ok := l.plain(from); ok {
+		t.end = end + 1
 		return
 	}
-	for at < len(src) {
+	for at := from; at < len(src); {
 		switch src[at] {
 		case '\'':
-			t.kind, t.end, t.before, t.after = tString, at+1, 1, 1
+			t.end = at + 1
 			return
 		case '\\':
 			if at+1 == len(src) || src[at+1] != '\'' && src[at+1] != '\\' {
@@ -266,6 +309,14 @@ func (l *lexer) quoted(t *token, from int) {
 		}
 	}
 	l.bad(t, len(src), "a string without its closing quote")
+}
+
+// indexFrom returns the place of the first c from a place on, the end if there is none.
+func indexFrom(src string, from int, c byte) int {
+	if n := strings.IndexByte(src[from:], c); n >= 0 {
+		return from + n
+	}
+	return len(src)
 }
 
 func (l *lexer) bad(t *token, end int, why string) {
@@ -284,7 +335,7 @@ func (l *lexer) typed(t *token, letter byte) {
 		return
 	}
 	text := l.src[from : from+n]
-	t.end, t.before, t.after = from+n+1, 2, 1
+	t.end = from + n + 1
 	switch letter {
 	case 'b':
 		t.kind = tBinary
@@ -389,57 +440,40 @@ func (l *lexer) number(t *token) {
 	}
 }
 
-func (l *lexer) sign(t *token, c byte) {
-	next := byte(0)
+// relation reads = == != <> < <= > >=.
+func (l *lexer) relation(t *token) {
+	c, next := l.src[t.pos], byte(0)
 	if t.pos+1 < len(l.src) {
 		next = l.src[t.pos+1]
 	}
-	n := 1
-	switch c {
-	case '[':
-		t.kind = tOpen
-	case ']':
-		t.kind = tClose
-	case '(':
-		t.kind = tLeft
-	case ')':
-		t.kind = tRight
-	case ':':
-		t.kind = tColon
-	case ',':
-		t.kind = tComma
-	case '*':
-		t.kind = tStar
+	n := 2
+	switch {
+	case c == '=' && next == '=':
+		t.kind = tEqual
+	case c == '=':
+		t.kind, n = tEqual, 1
+	case c == '!' && next == '=', c == '<' && next == '>':
+		t.kind = tNotEqual
+	case c == '<' && next == '=':
+		t.kind = tLessEqual
+	case c == '<':
+		t.kind, n = tLess, 1
+	case c == '>' && next == '=':
+		t.kind = tGreaterEqual
+	case c == '>':
+		t.kind, n = tGreater, 1
 	default:
-		t.kind, n = relation(c, next)
-	}
-	if t.kind == tBad {
-		_, size := utf8.DecodeRuneInString(l.src[t.pos:])
-		l.bad(t, t.pos+size, "a character that has no meaning here")
-		if c == '"' {
-			l.why = "strings stand between single quotes"
-		}
+		l.stranger(t)
+		return
 	}
 	t.end = t.pos + n
 }
 
-// relation reads = == != <> < <= > >=.
-func relation(c, next byte) (kind, int) {
-	switch {
-	case c == '=' && next == '=':
-		return tEqual, 2
-	case c == '=':
-		return tEqual, 1
-	case c == '!' && next == '=', c == '<' && next == '>':
-		return tNotEqual, 2
-	case c == '<' && next == '=':
-		return tLessEqual, 2
-	case c == '<':
-		return tLess, 1
-	case c == '>' && next == '=':
-		return tGreaterEqual, 2
-	case c == '>':
-		return tGreater, 1
+// stranger is a character that begins no token.
+func (l *lexer) stranger(t *token) {
+	c, size := utf8.DecodeRuneInString(l.src[t.pos:])
+	l.bad(t, t.pos+size, "a character that has no meaning here")
+	if c == '"' {
+		l.why = "strings stand between single quotes"
 	}
-	return tBad, 1
 }

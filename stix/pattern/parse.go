@@ -1,7 +1,9 @@
 package pattern
 
 import (
+	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -25,18 +27,41 @@ func ParseVersion(text string, v Version) (*Pattern, error) {
 		return nil, fault(text, invalidAt(text), "not valid UTF-8")
 	}
 	p := parsers.Get().(*parser)
-	defer p.release()
-	out := p.begin(text, v)
+	out, err := p.pattern(text, v)
+	p.release()
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// parsers keep the list that a parser reads into.
+var parsers = sync.Pool{New: func() any { return &parser{} }}
+
+// maxKept bounds the lists that are kept for the next pattern, in cells.
+const maxKept = 4096
+
+// release lets go of the text.
+func (p *parser) release() {
+	if cap(p.cells) <= maxKept {
+		p.src, p.why = "", ""
+		parsers.Put(p)
+	}
+}
+
+// pattern reads a whole pattern. Its cells are copied once they are known: the list is
+// then as long as it must be, and nobody else's.
+func (p *parser) pattern(text string, v Version) (*Pattern, *Error) {
+	*p = parser{lexer: lexer{src: text}, version: v, cells: p.cells[:0]}
 	p.advance()
-	root, err := p.observations(FollowedBy)
+	root, err := p.joined(FollowedBy, outside)
 	if err == nil && p.tok.kind != tEnd {
 		err = p.unexpected("AND, OR, FOLLOWEDBY, a qualifier or the end of the pattern")
 	}
 	if err != nil {
 		return nil, err
 	}
-	out.Root, out.twice = root, p.twice
-	return &out.Pattern, nil
+	return &Pattern{src: text, cells: slices.Clone(p.cells), root: root, twice: p.twice}, nil
 }
 
 func invalidAt(text string) int {
@@ -53,14 +78,28 @@ func invalidAt(text string) int {
 // parser is recursive descent with one token ahead.
 type parser struct {
 	lexer
-	slabs
 	tok     token
 	version Version
 	depth   int
-	twice   int
-	open    []Condition   // of junctions being read
-	around  []Observation // of combinations being read
+	twice   uint32
+	cells   []cell
 	recent  recent
+	again   ref // what a tPath is
+}
+
+// add appends a cell.
+func (p *parser) add(c cell) ref {
+	p.cells = append(p.cells, c)
+	return ref(len(p.cells) - 1)
+}
+
+// addText appends a cell that says what the token does.
+func (p *parser) addText(form Form, sub uint8, set flag) {
+	from, to := p.tok.text()
+	if p.tok.escaped {
+		set |= escaped
+	}
+	p.add(cell{form: form, sub: sub, flag: set, x: uint32(from), y: uint32(to)})
 }
 
 func (p *parser) advance() { p.next(&p.tok) }
@@ -96,13 +135,6 @@ func (p *parser) expect(k kind, wanted string) *Error {
 	return nil
 }
 
-func (p *parser) deeper() *Error {
-	if p.depth++; p.depth > maxNesting {
-		return p.tooDeep()
-	}
-	return nil
-}
-
 func (p *parser) tooDeep() *Error {
 	return fault(p.src, p.tok.pos, "parentheses or qualifiers are nested more than %d deep", maxNesting)
 }
@@ -110,155 +142,90 @@ func (p *parser) tooDeep() *Error {
 // joints are the tokens of the joints.
 var joints = [...]kind{And: tAnd, Or: tOr, FollowedBy: tFollowedBy}
 
-// observations reads expressions joined by op or by anything that binds tighter.
-func (p *parser) observations(op Joint) (Observation, *Error) {
-	first, err := p.tighter(op)
-	if err != nil || p.tok.kind != joints[op] {
-		return first, err
+// place is inside a test, where conditions stand, or outside of one.
+type place bool
+
+const (
+	outside place = false
+	inside  place = true
+)
+
+// joined reads an expression of joints up to the loosest one: first what AND joins, of
+// that what OR joins, and so on.
+func (p *parser) joined(loosest Joint, at place) (ref, *Error) {
+	left, err := p.argument(at)
+	for op := And; op <= loosest && err == nil; op++ {
+		if p.tok.kind == joints[op] {
+			left, err = p.list(op, left, at)
+		}
 	}
-	base := len(p.around)
-	p.around = spread(p.around, first, op)
+	return left, err
+}
+
+// list reads what op joins to first.
+func (p *parser) list(op Joint, first ref, at place) (list ref, err *Error) {
+	list = p.begin(op, first)
 	for p.tok.kind == joints[op] {
-		p.advance()
-		next, err := p.tighter(op)
+		p.advanceTo(at)
+		var next ref
+		if op == And {
+			next, err = p.argument(at)
+		} else {
+			next, err = p.joined(op-1, at)
+		}
 		if err != nil {
-			return nil, err
+			return 0, err
 		}
-		p.around = spread(p.around, next, op)
+		p.join(list, next)
 	}
-	c := &Combination{Op: op, Args: append([]Observation(nil), p.around[base:]...)}
-	p.around = p.around[:base]
-	return c, nil
+	return list, nil
 }
 
-// spread appends o, or its arguments if it is joined by op as well: joints are
-// associative, so the parentheses say nothing.
-func spread(to []Observation, o Observation, op Joint) []Observation {
-	if c, ok := o.(*Combination); ok && c.Op == op {
-		return append(to, c.Args...)
-	}
-	return append(to, o)
-}
-
-func (p *parser) tighter(op Joint) (Observation, *Error) {
-	if op == And {
+// argument reads what joints join.
+func (p *parser) argument(at place) (ref, *Error) {
+	switch {
+	case at == outside:
 		return p.qualified()
+	case p.tok.kind == tLeft:
+		return p.group(Or, inside, "), AND or OR")
 	}
-	return p.observations(op - 1)
+	return p.comparison()
 }
 
-// qualified reads [condition] or (expression) and the qualifiers behind it.
-func (p *parser) qualified() (Observation, *Error) {
-	var o Observation
-	var err *Error
-	simple := p.tok.kind == tOpen
-	switch p.tok.kind {
-	case tOpen:
-		o, err = p.test()
-	case tLeft:
-		o, err = p.group()
-	default:
-		err = p.unexpected("[ or (")
+// begin returns a list of arguments that begins with first. Joints are associative, so
+// that parentheses around first say nothing where it is joined by op as well.
+func (p *parser) begin(op Joint, first ref) ref {
+	if p.isJoined(first, op) {
+		return first
 	}
-	var seen [StartStop + 1]bool
-	for levels := p.depth; err == nil; levels++ { // each qualifier is a level of the tree
-		if levels > maxNesting {
-			return nil, p.tooDeep()
-		}
-		var q Qualifier
-		q.Pos = p.tok.pos
-		switch p.tok.kind {
-		case tWithin:
-			q.Kind, err = Within, p.within(&q)
-		case tRepeats:
-			q.Kind, err = Repeats, p.repeats(&q)
-		case tStart:
-			q.Kind, err = StartStop, p.startStop(&q)
-		default:
-			return o, nil
-		}
-		if simple && seen[q.Kind] && p.twice == 0 && p.version == V21 {
-			p.twice = q.Pos
-		}
-		seen[q.Kind] = true
-		o = &Qualified{Of: o, Qualifier: q}
-	}
-	return nil, err
+	return p.add(cell{form: Joined, sub: uint8(op), x: uint32(first), y: uint32(first)})
 }
 
-func (p *parser) group() (Observation, *Error) {
-	if err := p.deeper(); err != nil {
-		return nil, err
+func (p *parser) isJoined(at ref, op Joint) bool {
+	return p.cells[at].form == Joined && p.cells[at].sub == uint8(op)
+}
+
+// join puts next, or its arguments if it is joined by the same, at the end of list.
+func (p *parser) join(list, next ref) {
+	l := &p.cells[list]
+	first, last := next, next
+	if n := &p.cells[next]; p.isJoined(next, Joint(l.sub)) {
+		first, last = ref(n.x), ref(n.y)
 	}
-	p.advance()
-	o, err := p.observations(FollowedBy)
+	p.cells[l.y].next = first
+	l.y = uint32(last)
+}
+
+// group reads what stands between parentheses.
+func (p *parser) group(loosest Joint, at place, wanted string) (ref, *Error) {
+	if p.depth++; p.depth > maxNesting {
+		return 0, p.tooDeep()
+	}
+	p.advanceTo(at)
+	inner, err := p.joined(loosest, at)
 	if err == nil {
-		err = p.expect(tRight, ") or a joint (AND, OR, FOLLOWEDBY)")
+		err = p.expect(tRight, wanted)
 	}
 	p.depth--
-	return o, err
-}
-
-func (p *parser) test() (Observation, *Error) {
-	p.advance()
-	c, err := p.conditions(Or)
-	if err == nil {
-		err = p.expect(tClose, "], AND or OR")
-	}
-	if err != nil {
-		return nil, err
-	}
-	t := p.newTest()
-	t.Condition = c
-	return t, nil
-}
-
-func (p *parser) within(q *Qualifier) *Error {
-	p.advance()
-	if k := p.tok.kind; k != tInt && k != tFloat || p.src[p.tok.pos] == '-' {
-		return p.unexpected("a positive number of seconds")
-	}
-	q.Number = canonicalNumber(p.tok.kind, p.text(&p.tok))
-	p.advance()
-	return p.expect(tSeconds, "SECONDS")
-}
-
-func (p *parser) repeats(q *Qualifier) *Error {
-	p.advance()
-	if p.tok.kind != tInt || p.src[p.tok.pos] == '-' {
-		return p.unexpected("a positive whole number")
-	}
-	q.Number = canonicalNumber(tInt, p.text(&p.tok))
-	p.advance()
-	return p.expect(tTimes, "TIMES")
-}
-
-func (p *parser) startStop(q *Qualifier) *Error {
-	p.advance()
-	if err := p.instant(q, &q.Start); err != nil {
-		return err
-	}
-	if err := p.expect(tStop, "STOP"); err != nil {
-		return err
-	}
-	return p.instant(q, &q.Stop)
-}
-
-// instant reads a timestamp of START and STOP.
-func (p *parser) instant(q *Qualifier, into *string) *Error {
-	switch {
-	case p.tok.kind == tTimestamp:
-	case p.tok.kind == tString && p.version == V20:
-		q.Quoted = true
-		if !timestampText(p.text(&p.tok)) {
-			return fault(p.src, p.tok.pos, "START and STOP need a timestamp such as '2026-01-31T12:00:00Z'")
-		}
-	case p.tok.kind == tString:
-		return fault(p.src, p.tok.pos, "START and STOP need t'…' in STIX 2.1; a plain text is STIX 2.0")
-	default:
-		return p.unexpected("a timestamp (t'…')")
-	}
-	*into = p.text(&p.tok)
-	p.advance()
-	return nil
+	return inner, err
 }

@@ -9,57 +9,54 @@ import (
 // no comments, no parentheses but the necessary ones, quotes around names only
 // where the grammar wants them. Parsing it gives an equal pattern.
 func (p *Pattern) String() string {
-	return string(appendObservation(make([]byte, 0, len(p.src)+16), p.Root, FollowedBy+1))
+	return string(appendExpr(make([]byte, 0, len(p.src)+16), p.Root(), FollowedBy+1))
 }
 
-// appendObservation appends o as an argument of around.
-func appendObservation(b []byte, o Observation, around Joint) []byte {
-	switch o := o.(type) {
-	case *Test:
-		b = append(b, '[')
-		b = appendCondition(b, o.Condition, FollowedBy)
-		return append(b, ']')
-	case *Qualified:
+// appendExpr appends e as an argument of around.
+func appendExpr(b []byte, e Expr, around Joint) []byte {
+	switch e.Form() {
+	case Test:
+		return append(appendExpr(append(b, '['), e.Arg(), FollowedBy), ']')
+	case Joined:
+		return appendJoined(b, e, around)
+	case Qualified:
+		q := e.Qualifier()
 		// The grammar forbids nothing here, but Check does: two of one kind.
-		if inner, ok := o.Of.(*Qualified); ok && inner.has(o.Qualifier.Kind) {
-			b = append(b, '(')
-			b = appendObservation(b, o.Of, FollowedBy+1)
-			b = append(b, ')')
+		if e.Arg().has(q.Kind) {
+			b = append(appendExpr(append(b, '('), e.Arg(), FollowedBy+1), ')')
 		} else {
-			b = appendObservation(b, o.Of, And)
+			b = appendExpr(b, e.Arg(), And)
 		}
-		return appendQualifier(append(b, ' '), o.Qualifier)
-	case *Combination:
-		if o.Op >= around {
-			b = append(b, '(')
+		return appendQualifier(append(b, ' '), q)
+	}
+	return appendComparison(b, e.Comparison())
+}
+
+func appendJoined(b []byte, e Expr, around Joint) []byte {
+	op, first := e.Joint(), true
+	if op >= around {
+		b = append(b, '(')
+	}
+	for arg := range e.Args() {
+		if !first {
+			b = append(append(append(b, ' '), op.String()...), ' ')
 		}
-		for i, arg := range o.Args {
-			if i > 0 {
-				b = append(b, ' ')
-				b = append(b, o.Op.String()...)
-				b = append(b, ' ')
-			}
-			b = appendObservation(b, arg, o.Op)
-		}
-		if o.Op >= around {
-			b = append(b, ')')
-		}
+		b, first = appendExpr(b, arg, op), false
+	}
+	if op >= around {
+		b = append(b, ')')
 	}
 	return b
 }
 
-// has tells whether q or a qualifier right below it is of kind.
-func (q *Qualified) has(kind QualifierKind) bool {
-	for {
-		if q.Qualifier.Kind == kind {
+// has tells whether e, or what it qualifies and so on, is qualified by kind.
+func (e Expr) has(kind QualifierKind) bool {
+	for ; e.Form() == Qualified; e = e.Arg() {
+		if e.Qualifier().Kind == kind {
 			return true
 		}
-		inner, ok := q.Of.(*Qualified)
-		if !ok {
-			return false
-		}
-		q = inner
 	}
+	return false
 }
 
 func appendQualifier(b []byte, q Qualifier) []byte {
@@ -78,71 +75,52 @@ func appendQualifier(b []byte, q Qualifier) []byte {
 	return append(b, '\'')
 }
 
-func appendCondition(b []byte, c Condition, around Joint) []byte {
-	switch c := c.(type) {
-	case *Comparison:
-		return appendComparison(b, c)
-	case *Junction:
-		if c.Op >= around {
-			b = append(b, '(')
-		}
-		for i, arg := range c.Args {
-			if i > 0 {
-				b = append(b, ' ')
-				b = append(b, c.Op.String()...)
-				b = append(b, ' ')
-			}
-			b = appendCondition(b, arg, c.Op)
-		}
-		if c.Op >= around {
-			b = append(b, ')')
-		}
-	}
-	return b
-}
-
-func appendComparison(b []byte, c *Comparison) []byte {
-	if c.Op == Exists {
-		if c.Not {
+func appendComparison(b []byte, c Comparison) []byte {
+	op := c.Op()
+	if op == Exists {
+		if c.Not() {
 			b = append(b, "NOT "...)
 		}
-		return appendPath(append(b, "EXISTS "...), c.Path)
+		return appendPath(append(b, "EXISTS "...), c.Path())
 	}
-	b = append(appendPath(b, c.Path), ' ')
-	if c.Not {
+	b = append(appendPath(b, c.Path()), ' ')
+	if c.Not() {
 		b = append(b, "NOT "...)
 	}
-	b = append(append(b, c.Op.String()...), ' ')
-	if c.Op != In {
-		return appendConstant(b, c.Values[0])
+	b = append(append(b, op.String()...), ' ')
+	if op != In {
+		return appendConstant(b, c.Value())
 	}
 	b = append(b, '(')
-	for i, v := range c.Values {
-		if i > 0 {
+	first := true
+	for v := range c.Values() {
+		if !first {
 			b = append(b, ", "...)
 		}
-		b = appendConstant(b, v)
+		b, first = appendConstant(b, v), false
 	}
 	return append(b, ')')
 }
 
 // String prints the path.
-func (p *Path) String() string { return string(appendPath(nil, p)) }
+func (p Path) String() string { return string(appendPath(nil, p)) }
 
-func appendPath(b []byte, p *Path) []byte {
-	b = append(append(b, p.Type...), ':')
-	for i, s := range p.Steps {
+func appendPath(b []byte, p Path) []byte {
+	b = append(append(b, p.Type()...), ':')
+	first := true
+	for s := range p.Steps() {
 		switch {
 		case s.IsIndex && s.Index == Any:
 			b = append(b, "[*]"...)
 		case s.IsIndex:
 			b = append(strconv.AppendInt(append(b, '['), int64(s.Index), 10), ']')
 		default:
-			if i > 0 {
+			if !first {
 				b = append(b, '.')
 			}
 			b = appendKey(b, s.Key)
 		}
+		first = false
 	}
 	return b
 }
