@@ -278,7 +278,8 @@ func (p *planner) adoptable(s *site) {
 }
 
 // pair ties the deletion and the creation of one slot together: a replacement
-// (SEMANTICS D14). A refused replacement keeps the old object.
+// (SEMANTICS D14). A refused replacement keeps the old object; a protective deletion
+// goes first and by itself, whatever becomes of its successor (SEMANTICS D4).
 func (p *planner) pair(s *site) {
 	incoming := map[string]*Item{}
 	for _, it := range p.plan.Items {
@@ -296,8 +297,8 @@ func (p *planner) pair(s *site) {
 			if p.refusedSlot(s, it) {
 				it.Action, it.Reason = Frozen, reason.ReplacementStuck
 			}
-		case in.Action == Frozen && it.Reason.Protective():
-			// It must not be there, whether or not its successor can come (SEMANTICS D4).
+		case it.Reason.Protective():
+			it.Pair, in.Pair = in.Identity, it.Identity
 		case in.Action == Frozen:
 			it.Action, it.Reason = Frozen, in.Reason
 		default:
