@@ -169,7 +169,7 @@ func (a *App) forgetDomains(ctx context.Context, b *built) error {
 	}
 	for _, c := range a.conditions.List() {
 		switch c.Kind {
-		case "secret_refused", "role_missing", "destination_stopped":
+		case "secret_refused", "role_missing", "destination_stopped", deliver.ListingFailing:
 			if aimed[c.ID] {
 				continue
 			}
