@@ -278,7 +278,7 @@ func (a *App) commit(ctx context.Context, args CommitArgs, may func(CommitView) 
 		return v, err
 	}
 	if err := a.swap(ctx, cfg, next); err != nil {
-		return v, errors.Join(err, a.raiseConfig(ctx, err))
+		return v, errors.Join(err, a.disapprove(ctx, v, cfg), a.raiseConfig(ctx, err))
 	}
 	v.Committed = true
 	a.log.Info("configuration committed", "version", cfg.Version, "by", args.By)
@@ -290,13 +290,19 @@ func (a *App) approve(ctx context.Context, v CommitView, args CommitArgs) error 
 	if args.Approve != v.ID {
 		return fmt.Errorf("commit %s is not what would be committed now (%s): look at --preview again", args.Approve, v.ID)
 	}
-	until := a.clock.Now().Add(approvedFor)
-	for node, bySource := range v.Withdrawals {
-		if err := a.deliver.AllowWithdrawals(ctx, node, bySource, args.By, "commit "+v.ID, until); err != nil {
-			return err
-		}
+	err := a.deliver.AllowWithdrawals(ctx, v.ID, v.Withdrawals, args.By, a.clock.Now().Add(approvedFor))
+	if err != nil {
+		return errors.Join(err, a.deliver.ForbidWithdrawals(context.WithoutCancel(ctx), v.ID))
 	}
 	return nil
+}
+
+// disapprove takes back what was allowed for a commit that came to nothing.
+func (a *App) disapprove(ctx context.Context, v CommitView, cfg *config.Config) error {
+	if now, _ := a.inForce(); now == cfg {
+		return nil // it failed after the swap, and its withdrawals come
+	}
+	return a.deliver.ForbidWithdrawals(context.WithoutCancel(ctx), v.ID)
 }
 
 func (a *App) raiseConfig(ctx context.Context, err error) error {

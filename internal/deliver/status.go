@@ -90,7 +90,7 @@ func (s *site) status() Status {
 // is withdrawn then. The node must be a destination.
 func (m *Manager) Block(ctx context.Context, node string, i indicator.Indicator, ttl time.Duration, why, by string) (*Result, error) {
 	var all *Result
-	err := m.inTurn(node, func(group string) error {
+	err := m.eachNamed(node, func(group string) error {
 		r, err := m.blockAt(ctx, group, node, i, ttl, why, by)
 		switch {
 		case r == nil:

@@ -118,27 +118,38 @@ func TestE11_ARowOfSeveralSourcesIsApprovedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for node, by := range all {
-		if err := r.m.AllowWithdrawals(t.Context(), node, by, "anna", "commit", r.clock.Now().Add(time.Hour)); err != nil {
+	passes := func(want int) {
+		t.Helper()
+		left := map[guard.Key]int{}
+		err := r.m.inTurn(t.Context(), "def", func(sites []*site) error {
+			for _, a := range sites[0].window.Allowed {
+				left[a.Key] += a.Left
+			}
+			return nil
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	g, err := r.m.hold(t.Context(), "def")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer g.busy.Unlock()
-	sites, err := r.m.sites(t.Context(), g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	left := map[guard.Key]int{}
-	for _, a := range sites[0].window.Allowed {
-		left[a.Key] += a.Left
-	}
-	for _, key := range []guard.Key{{Class: guard.Delete}, {Class: guard.Source, Of: "s1"}, {Class: guard.Source, Of: "s2"}} {
-		if left[key] != 10 {
-			t.Errorf("10 rows were approved, %d withdrawals of %+v pass", left[key], key)
+		for _, key := range []guard.Key{{Class: guard.Delete}, {Class: guard.Source, Of: "s1"}, {Class: guard.Source, Of: "s2"}} {
+			if left[key] != want {
+				t.Errorf("10 rows were approved, %d withdrawals of %+v pass, want %d", left[key], key, want)
+			}
 		}
+	}
+	for range 2 { // the same word again is no other word
+		if err := r.m.AllowWithdrawals(t.Context(), "commit-1", all, "anna", r.clock.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		passes(10)
+	}
+	if err := r.m.AllowWithdrawals(t.Context(), "commit-2", all, "anna", r.clock.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	passes(20)
+	for _, id := range []string{"commit-1", "commit-1", "commit-2"} { // one that failed is taken back, and no other
+		if err := r.m.ForbidWithdrawals(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		passes(map[string]int{"commit-1": 10}[id])
 	}
 }
