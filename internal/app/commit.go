@@ -109,14 +109,9 @@ func (a *App) swap(ctx context.Context, cfg *config.Config, next *built) error {
 func (a *App) enforce(ctx context.Context, cfg *config.Config, next *built) error {
 	lists, err := readWarninglists(cfg)
 	if err == nil {
-		// Before the nodes go: a process that ends here must not forget them.
-		err = a.keepRetired(ctx, next)
+		err = a.record(ctx, cfg, next)
 	}
 	if err != nil {
-		next.close()
-		return err
-	}
-	if err := a.engine.Apply(ctx, next.specs); err != nil {
 		next.close()
 		return err
 	}
@@ -130,12 +125,24 @@ func (a *App) enforce(ctx context.Context, cfg *config.Config, next *built) erro
 	return a.afterSwap(ctx, cfg, next)
 }
 
-// afterSwap tells the store, the feed door, delivery and people of the configuration
-// in force.
-func (a *App) afterSwap(ctx context.Context, cfg *config.Config, next *built) error {
-	if err := a.keepConfig(ctx, cfg); err != nil {
+// record makes cfg what the store is in, in one commit with its nodes, targets that
+// retire and version: a process that ends before it is in the old one, and one that ends
+// after it in the new one (SEMANTICS E11).
+func (a *App) record(ctx context.Context, cfg *config.Config, next *built) error {
+	writes, err := a.configWrite(ctx, cfg)
+	if err != nil {
 		return err
 	}
+	retired, err := a.retiredWrites(ctx, next)
+	if err != nil {
+		return err
+	}
+	return a.engine.Apply(ctx, next.specs, append(writes, retired...)...)
+}
+
+// afterSwap tells the feed door, delivery and people of the configuration
+// in force.
+func (a *App) afterSwap(ctx context.Context, cfg *config.Config, next *built) error {
 	if err := a.serve(cfg, next); err != nil {
 		return err
 	}

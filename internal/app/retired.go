@@ -24,44 +24,39 @@ type retiredTarget struct {
 
 func (r *retiredTarget) key() string { return retiredPrefix + r.Node + "\x00" + r.Domain }
 
-// keepRetired stores which targets retire with next, and forgets those that next is
+// retiredWrites store which targets retire with next, and forget those that next is
 // aimed at again and those whose rows are gone.
-func (a *App) keepRetired(ctx context.Context, next *built) error {
+func (a *App) retiredWrites(ctx context.Context, next *built) (writes []store.Write, err error) {
 	for _, t := range next.retired {
 		k, err := keep(t.config)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if k.Text == nil {
 			a.log.Warn("the rows of a removed node are withdrawn by this process alone: its configuration cannot be kept, because a secret stands in it", "node", t.node.Name)
 			continue
 		}
 		r := &retiredTarget{t.node.Name, t.tenant.Connection, t.target.Info().Domain, k}
-		if err := a.keepDoc(ctx, r.key(), r); err != nil {
-			return err
+		w, err := a.docWrite(ctx, r.key(), r)
+		if err != nil {
+			return nil, err
 		}
+		writes = append(writes, w...)
 	}
 	kept, err := a.retiredTargets(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c := &store.Commit{}
 	for _, r := range kept {
 		over, err := a.over(ctx, r, next)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if over {
-			c.Writes = append(c.Writes, store.Write{Space: configSpace, Key: []byte(r.key()), Delete: true})
+			writes = append(writes, store.Write{Space: configSpace, Key: []byte(r.key()), Delete: true})
 		}
 	}
-	if len(c.Writes) == 0 {
-		return nil
-	}
-	if _, err := a.store.Commit(ctx, c); err != nil {
-		return fmt.Errorf("forget removed nodes: %w", err)
-	}
-	return nil
+	return writes, nil
 }
 
 // over: nothing is left to withdraw for a target, or it is there again.
