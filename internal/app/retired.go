@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/remeld/remeld/internal/config"
 	"github.com/remeld/remeld/internal/store"
@@ -122,4 +123,51 @@ func (a *App) rebuild(r *retiredTarget) (target, error) {
 		return target{}, fmt.Errorf("node %q is not aimed at %q in it", r.Node, r.To)
 	}
 	return a.builder(cfg).target(n, &n.Tenants[at])
+}
+
+// retiredEvery is how often the watch looks whether anything of removed nodes is left.
+const retiredEvery = time.Minute
+
+// endRetired lets go of targets whose rows are all withdrawn: they are planned, listed
+// and shown no more.
+func (a *App) endRetired(ctx context.Context) error {
+	if !a.commits.TryLock() {
+		return nil // a commit looks itself
+	}
+	defer a.commits.Unlock()
+	_, b := a.inForce()
+	now := a.clock.Now()
+	if since := now.Sub(a.retiredAt); len(b.retired) == 0 || since >= 0 && since < retiredEvery {
+		return nil
+	}
+	a.retiredAt = now
+	next := *b
+	next.retired = nil
+	for _, t := range b.retired {
+		live, err := a.deliver.LiveOf(ctx, t.node.Name, t.target.Info().Domain)
+		if err != nil {
+			return err
+		}
+		if live > 0 {
+			next.retired = append(next.retired, t)
+		}
+	}
+	if len(next.retired) == len(b.retired) {
+		return nil
+	}
+	writes, err := a.retiredWrites(ctx, &next)
+	if err == nil {
+		_, err = a.store.Commit(ctx, &store.Commit{Writes: writes})
+	}
+	if err != nil {
+		return fmt.Errorf("forget removed nodes: %w", err)
+	}
+	a.mu.Lock()
+	a.built = &next
+	a.mu.Unlock()
+	if err := a.protect(ctx); err != nil {
+		return err
+	}
+	b.closeBut(slices.Concat(next.targets, next.retired))
+	return a.forgetDomains(ctx, &next)
 }
