@@ -131,7 +131,7 @@ func (p *planner) restore(ctx context.Context, s *site, it *Item, in *ledger.Inv
 	o := undoneObject(in)
 	code, detail := forbidden(p.judges, s.domain, in.Before), ""
 	if code == "" {
-		cause, err := p.cause(ctx, in.Before)
+		cause, err := p.cause(ctx, s, in.Before)
 		if err != nil {
 			return err
 		}
