@@ -96,9 +96,6 @@ type TargetInfo struct {
 	ReadLag time.Duration
 	// App is who the service says created our rows (app id).
 	App string
-	// Blocks: its objects stop something rather than report it, so that the least
-	// confidence to block applies (SEMANTICS, defaults).
-	Blocks bool
 	// MaxTLP is the class's default ceiling.
 	MaxTLP indicator.TLP
 	// Expiry returns how long an object of kind lives when nothing shorter is said.

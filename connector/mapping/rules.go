@@ -129,14 +129,10 @@ func Compile(rules []Rule) (Rules, error) {
 			return nil, fmt.Errorf("rules.%d.when: %s", i, msg)
 		}
 		out[i] = compiled{Rule: r, filter: f}
+		out[i].Action = strings.ToLower(r.Action) // Check takes the words in any case
 		out[i].severity, _ = parseSeverity(r.Severity)
 	}
 	return out, nil
-}
-
-// Acts reports whether one of the rules has one of the actions.
-func (rs Rules) Acts(actions ...string) bool {
-	return slices.ContainsFunc(rs, func(r compiled) bool { return slices.Contains(actions, r.Action) })
 }
 
 // Apply returns the record as the first rule that matches has it, and that rule; nil

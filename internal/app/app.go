@@ -67,6 +67,9 @@ type App struct {
 	web        *web.Server
 	running    atomic.Bool // Run works
 
+	// retiredAt is the last look at what is left of removed nodes; under commits.
+	retiredAt time.Time
+
 	// endsRead and endsAt are the last look at when logins end; of the watch alone.
 	endsRead *config.Config
 	endsAt   time.Time
@@ -242,7 +245,7 @@ func (a *App) watch(ctx context.Context) error {
 		if err := a.clock.Sleep(ctx, watchEvery); err != nil {
 			return nil //nolint:nilerr // ctx ended
 		}
-		if err := errors.Join(Ended(ctx, a.followLists(ctx)), Ended(ctx, a.tellExpiring(ctx))); err != nil {
+		if err := errors.Join(Ended(ctx, a.followLists(ctx)), Ended(ctx, a.tellExpiring(ctx)), Ended(ctx, a.endRetired(ctx))); err != nil {
 			return err
 		}
 		now := a.stamp()

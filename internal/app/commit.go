@@ -109,14 +109,9 @@ func (a *App) swap(ctx context.Context, cfg *config.Config, next *built) error {
 func (a *App) enforce(ctx context.Context, cfg *config.Config, next *built) error {
 	lists, err := readWarninglists(cfg)
 	if err == nil {
-		// Before the nodes go: a process that ends here must not forget them.
-		err = a.keepRetired(ctx, next)
+		err = a.record(ctx, cfg, next)
 	}
 	if err != nil {
-		next.close()
-		return err
-	}
-	if err := a.engine.Apply(ctx, next.specs); err != nil {
 		next.close()
 		return err
 	}
@@ -130,12 +125,24 @@ func (a *App) enforce(ctx context.Context, cfg *config.Config, next *built) erro
 	return a.afterSwap(ctx, cfg, next)
 }
 
-// afterSwap tells the store, the feed door, delivery and people of the configuration
-// in force.
-func (a *App) afterSwap(ctx context.Context, cfg *config.Config, next *built) error {
-	if err := a.keepConfig(ctx, cfg); err != nil {
+// record makes cfg what the store is in, in one commit with its nodes, targets that
+// retire and version: a process that ends before it is in the old one, and one that ends
+// after it in the new one (SEMANTICS E11).
+func (a *App) record(ctx context.Context, cfg *config.Config, next *built) error {
+	writes, err := a.configWrite(ctx, cfg)
+	if err != nil {
 		return err
 	}
+	retired, err := a.retiredWrites(ctx, next)
+	if err != nil {
+		return err
+	}
+	return a.engine.Apply(ctx, next.specs, append(writes, retired...)...)
+}
+
+// afterSwap tells the feed door, delivery and people of the configuration
+// in force.
+func (a *App) afterSwap(ctx context.Context, cfg *config.Config, next *built) error {
 	if err := a.serve(cfg, next); err != nil {
 		return err
 	}
@@ -169,7 +176,7 @@ func (a *App) forgetDomains(ctx context.Context, b *built) error {
 	}
 	for _, c := range a.conditions.List() {
 		switch c.Kind {
-		case "secret_refused", "role_missing", "destination_stopped":
+		case "secret_refused", "role_missing", "destination_stopped", deliver.ListingFailing:
 			if aimed[c.ID] {
 				continue
 			}
@@ -278,7 +285,7 @@ func (a *App) commit(ctx context.Context, args CommitArgs, may func(CommitView) 
 		return v, err
 	}
 	if err := a.swap(ctx, cfg, next); err != nil {
-		return v, errors.Join(err, a.raiseConfig(ctx, err))
+		return v, errors.Join(err, a.disapprove(ctx, v, cfg), a.raiseConfig(ctx, err))
 	}
 	v.Committed = true
 	a.log.Info("configuration committed", "version", cfg.Version, "by", args.By)
@@ -290,13 +297,19 @@ func (a *App) approve(ctx context.Context, v CommitView, args CommitArgs) error 
 	if args.Approve != v.ID {
 		return fmt.Errorf("commit %s is not what would be committed now (%s): look at --preview again", args.Approve, v.ID)
 	}
-	until := a.clock.Now().Add(approvedFor)
-	for node, bySource := range v.Withdrawals {
-		if err := a.deliver.AllowWithdrawals(ctx, node, bySource, args.By, "commit "+v.ID, until); err != nil {
-			return err
-		}
+	err := a.deliver.AllowWithdrawals(ctx, v.ID, v.Withdrawals, args.By, a.clock.Now().Add(approvedFor))
+	if err != nil {
+		return errors.Join(err, a.deliver.ForbidWithdrawals(context.WithoutCancel(ctx), v.ID))
 	}
 	return nil
+}
+
+// disapprove takes back what was allowed for a commit that came to nothing.
+func (a *App) disapprove(ctx context.Context, v CommitView, cfg *config.Config) error {
+	if now, _ := a.inForce(); now == cfg {
+		return nil // it failed after the swap, and its withdrawals come
+	}
+	return a.deliver.ForbidWithdrawals(context.WithoutCancel(ctx), v.ID)
 }
 
 func (a *App) raiseConfig(ctx context.Context, err error) error {

@@ -35,34 +35,36 @@ func keep(cfg *config.Config) (keptConfig, error) {
 	return k, err
 }
 
-// keepConfig stores the configuration in force, if it is another.
-func (a *App) keepConfig(ctx context.Context, cfg *config.Config) error {
+// configWrite is the write that makes cfg the configuration in force; none where it is.
+// It belongs into the commit that changes the nodes: a process that ends between the
+// two would take the nodes back to the configuration before.
+func (a *App) configWrite(ctx context.Context, cfg *config.Config) ([]store.Write, error) {
 	k, err := keep(cfg)
 	if err != nil {
-		return fmt.Errorf("keep the configuration: %w", err)
+		return nil, fmt.Errorf("keep the configuration: %w", err)
 	}
-	return a.keepDoc(ctx, inForceKey, k)
+	return a.docWrite(ctx, inForceKey, k)
 }
 
-// keepDoc stores a document of configSpace, if it is another.
-func (a *App) keepDoc(ctx context.Context, key string, doc any) error {
+// docWrite is the write of a document of configSpace; none where it stands.
+func (a *App) docWrite(ctx context.Context, key string, doc any) ([]store.Write, error) {
 	val, err := json.Marshal(doc)
 	if err != nil {
-		return fmt.Errorf("keep the configuration: %w", err)
+		return nil, fmt.Errorf("keep the configuration: %w", err)
 	}
 	v, err := a.store.View()
 	if err != nil {
-		return fmt.Errorf("keep the configuration: %w", err)
+		return nil, fmt.Errorf("keep the configuration: %w", err)
 	}
 	defer v.Close()
 	was, err := v.Get(ctx, configSpace, []byte(key))
-	if err == nil && !bytes.Equal(was, val) {
-		_, err = a.store.Commit(ctx, &store.Commit{Writes: []store.Write{{Space: configSpace, Key: []byte(key), Value: val}}})
-	}
 	if err != nil {
-		return fmt.Errorf("keep the configuration: %w", err)
+		return nil, fmt.Errorf("keep the configuration: %w", err)
 	}
-	return nil
+	if bytes.Equal(was, val) {
+		return nil, nil
+	}
+	return []store.Write{{Space: configSpace, Key: []byte(key), Value: val}}, nil
 }
 
 // kept is what the store has of the configuration in force, nil if there is none.

@@ -68,6 +68,7 @@ func (a *App) Status(ctx context.Context, _ None) (StatusView, error) {
 	if v.Destinations, err = a.deliver.Status(ctx); err != nil {
 		return v, err
 	}
+	a.noteUnlisted(v.Destinations)
 	if v.Stops, err = a.deliver.Stops(ctx); err != nil {
 		return v, err
 	}
@@ -75,6 +76,17 @@ func (a *App) Status(ctx context.Context, _ None) (StatusView, error) {
 		v.Feeds = a.web.Addr().String()
 	}
 	return v, nil
+}
+
+// noteUnlisted says of destinations that they cannot be listed now, and why.
+func (a *App) noteUnlisted(all []deliver.Status) {
+	for _, c := range a.conditions.List() {
+		for i := range all {
+			if c.Kind == deliver.ListingFailing && c.ID == all[i].Domain {
+				all[i].Unlisted = c.Message
+			}
+		}
+	}
 }
 
 // Nodes tells how every node is.

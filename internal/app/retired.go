@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/remeld/remeld/internal/config"
 	"github.com/remeld/remeld/internal/store"
@@ -24,44 +25,39 @@ type retiredTarget struct {
 
 func (r *retiredTarget) key() string { return retiredPrefix + r.Node + "\x00" + r.Domain }
 
-// keepRetired stores which targets retire with next, and forgets those that next is
+// retiredWrites store which targets retire with next, and forget those that next is
 // aimed at again and those whose rows are gone.
-func (a *App) keepRetired(ctx context.Context, next *built) error {
+func (a *App) retiredWrites(ctx context.Context, next *built) (writes []store.Write, err error) {
 	for _, t := range next.retired {
 		k, err := keep(t.config)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if k.Text == nil {
 			a.log.Warn("the rows of a removed node are withdrawn by this process alone: its configuration cannot be kept, because a secret stands in it", "node", t.node.Name)
 			continue
 		}
 		r := &retiredTarget{t.node.Name, t.tenant.Connection, t.target.Info().Domain, k}
-		if err := a.keepDoc(ctx, r.key(), r); err != nil {
-			return err
+		w, err := a.docWrite(ctx, r.key(), r)
+		if err != nil {
+			return nil, err
 		}
+		writes = append(writes, w...)
 	}
 	kept, err := a.retiredTargets(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c := &store.Commit{}
 	for _, r := range kept {
 		over, err := a.over(ctx, r, next)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if over {
-			c.Writes = append(c.Writes, store.Write{Space: configSpace, Key: []byte(r.key()), Delete: true})
+			writes = append(writes, store.Write{Space: configSpace, Key: []byte(r.key()), Delete: true})
 		}
 	}
-	if len(c.Writes) == 0 {
-		return nil
-	}
-	if _, err := a.store.Commit(ctx, c); err != nil {
-		return fmt.Errorf("forget removed nodes: %w", err)
-	}
-	return nil
+	return writes, nil
 }
 
 // over: nothing is left to withdraw for a target, or it is there again.
@@ -127,4 +123,51 @@ func (a *App) rebuild(r *retiredTarget) (target, error) {
 		return target{}, fmt.Errorf("node %q is not aimed at %q in it", r.Node, r.To)
 	}
 	return a.builder(cfg).target(n, &n.Tenants[at])
+}
+
+// retiredEvery is how often the watch looks whether anything of removed nodes is left.
+const retiredEvery = time.Minute
+
+// endRetired lets go of targets whose rows are all withdrawn: they are planned, listed
+// and shown no more.
+func (a *App) endRetired(ctx context.Context) error {
+	if !a.commits.TryLock() {
+		return nil // a commit looks itself
+	}
+	defer a.commits.Unlock()
+	_, b := a.inForce()
+	now := a.clock.Now()
+	if since := now.Sub(a.retiredAt); len(b.retired) == 0 || since >= 0 && since < retiredEvery {
+		return nil
+	}
+	a.retiredAt = now
+	next := *b
+	next.retired = nil
+	for _, t := range b.retired {
+		live, err := a.deliver.LiveOf(ctx, t.node.Name, t.target.Info().Domain)
+		if err != nil {
+			return err
+		}
+		if live > 0 {
+			next.retired = append(next.retired, t)
+		}
+	}
+	if len(next.retired) == len(b.retired) {
+		return nil
+	}
+	writes, err := a.retiredWrites(ctx, &next)
+	if err == nil {
+		_, err = a.store.Commit(ctx, &store.Commit{Writes: writes})
+	}
+	if err != nil {
+		return fmt.Errorf("forget removed nodes: %w", err)
+	}
+	a.mu.Lock()
+	a.built = &next
+	a.mu.Unlock()
+	if err := a.protect(ctx); err != nil {
+		return err
+	}
+	b.closeBut(slices.Concat(next.targets, next.retired))
+	return a.forgetDomains(ctx, &next)
 }

@@ -128,7 +128,7 @@ type Settings struct {
 	Tags []string `yaml:"tags" roles:"feed" doc:"Feed users with one of these tags may read the feed; everybody, if not given."`
 
 	MaxTLP        indicator.TLP `yaml:"max_tlp" roles:"feed,target" doc:"Rows above this TLP are not given out; open feeds green, feeds with tags amber+strict, targets as their class says, if not given."`
-	MinConfidence int           `yaml:"min_confidence" roles:"target" min:"0" max:"100" doc:"Least confidence to block; an unknown confidence counts as below. 0: any."`
+	MinConfidence int           `yaml:"min_confidence" roles:"target" min:"0" max:"100" doc:"Least confidence of what would block, by the node's action or a rule's; an unknown confidence counts as below. 0: any."`
 	Mode          string        `yaml:"mode" roles:"target" enum:"plan,auto" doc:"plan: nothing is sent until a person approves the first plan, then as auto; auto: plans are applied by themselves."`
 	OnDrift       string        `yaml:"on_drift" roles:"target" enum:"freeze,restore" doc:"What happens to own rows that somebody changed in the tenant."`
 	OnRemove      string        `yaml:"on_remove" roles:"target" enum:"withdraw,keep" doc:"What happens to live rows when the node goes or changes its tenant; must be given then."`

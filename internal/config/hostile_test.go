@@ -2,39 +2,63 @@ package config
 
 import (
 	"fmt"
+	"maps"
+	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 )
 
-// TestLoad_HostileFilesEnd: what nobody would write ends soon, with findings.
-func TestLoad_HostileFilesEnd(t *testing.T) {
+// hostile are files of n parts that nobody would write.
+func hostile(n int) map[string]string {
 	var keys, unknown, dup strings.Builder
 	keys.WriteString("nodes:\n")
 	dup.WriteString("nodes:\n")
 	unknown.WriteString("web: {")
-	for i := range 20_000 {
+	for i := range n {
 		fmt.Fprintf(&keys, "  n%d: {class: x%d}\n", i, i)
 		fmt.Fprintf(&unknown, "k%d: 1, ", i)
 		dup.WriteString("  a: 1\n")
 	}
 	unknown.WriteString("}")
-	for name, text := range map[string]string{
+	return map[string]string{
 		"many nodes": keys.String(), "one long line": unknown.String(), "one key often": dup.String(),
-		"deep":   strings.Repeat("a: {", 5000) + strings.Repeat("}", 5000),
-		"lists":  "nodes: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000),
+		"deep":  strings.Repeat("a: {", n/4) + strings.Repeat("}", n/4),
+		"lists": "nodes: " + strings.Repeat("[", n/4) + strings.Repeat("]", n/4),
+	}
+}
+
+// TestLoad_HostileFilesEnd: what nobody would write ends, with findings.
+func TestLoad_HostileFilesEnd(t *testing.T) {
+	files := hostile(20_000)
+	maps.Copy(files, map[string]string{
 		"latin1": "nodes: {a: {class: \"\xe4\"}}", "nul": "nodes: \x00", "binary": "\x1f\x8b\x08\x00\x01\x02",
 		"utf16": "\xff\xfen\x00o\x00d\x00e\x00s\x00:\x00 \x00[\x00",
-	} {
-		start := time.Now()
+	})
+	for name, text := range files {
 		cfg, found := LoadBytes("test.yaml", []byte(text), testOptions())
 		if cfg != nil || !found.HasErrors() || len(found) > maxFindings+1 {
 			t.Errorf("%s: loaded %v with %d findings", name, cfg != nil, len(found))
 		}
-		if d := time.Since(start); d > 10*time.Second {
-			t.Errorf("%s took %v", name, d)
+	}
+}
+
+// TestLoad_HostileFilesCostWhatTheyAreLong: twice as much of it is about twice the work,
+// counted in memory that is asked for, and not in time, which belongs to the machine.
+func TestLoad_HostileFilesCostWhatTheyAreLong(t *testing.T) {
+	work := func(text string) uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		LoadBytes("test.yaml", []byte(text), testOptions())
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	once, twice := hostile(4_000), hostile(8_000)
+	for name := range once {
+		a, b := work(once[name]), work(twice[name])
+		if b > 3*a {
+			t.Errorf("%s: %d bytes asked for, %d for twice as much", name, a, b)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -46,17 +47,48 @@ func (d *decoder) scalar(v *value, out reflect.Value, name string) {
 	}
 }
 
-// secret takes a reference; a literal works and is warned of.
+// secret takes a reference; a literal works and is warned of, and so does one beside a
+// reference.
 func (d *decoder) secret(v *value, out reflect.Value, name string) {
 	out.SetString(v.text)
-	if v.refs || !confidential(name) {
+	if !confidential(name) {
 		return
 	}
-	d.masks.add(v.text)
-	if !isHash(v.text) && v.text != "" {
-		*d.confidential = true
-		d.report.add(diag.Warning, v.pos, "write ${env:NAME}, ${file:PATH} or ${secret:NAME}", "%s is confidential and stands in the file", name)
+	const help = "write ${env:NAME}, ${file:PATH} or ${secret:NAME}"
+	open := v.literal()
+	for _, piece := range open {
+		d.masks.add(piece)
 	}
+	switch {
+	case len(open) == 0, isHash(v.text), v.refs && publicPart.MatchString(strings.TrimSpace(strings.Join(open, ""))):
+		return
+	case v.refs:
+		d.report.add(diag.Warning, v.pos, help+", and nothing beside it: the whole secret belongs behind the reference",
+			"%s is confidential, and a part of it stands in the file", name)
+	default:
+		d.report.add(diag.Warning, v.pos, help, "%s is confidential and stands in the file", name)
+	}
+	*d.confidential = true
+}
+
+// publicPart is what may stand in the file beside a reference: the scheme of a header, or
+// a URL as far as its host.
+var publicPart = regexp.MustCompile(`(?i)^(?:bearer|basic|token|apikey|https?://[^/\s@?#]+/?)$`)
+
+// literal returns what of a scalar is not brought in by references.
+func (v *value) literal() []string {
+	if !v.refs {
+		return slices.DeleteFunc([]string{v.text}, func(s string) bool { return s == "" })
+	}
+	var out []string
+	at := 0
+	for _, loc := range append(reference.FindAllStringIndex(v.raw, -1), []int{len(v.raw), len(v.raw)}) {
+		if piece := v.raw[at:loc[0]]; strings.TrimSpace(piece) != "" {
+			out = append(out, piece)
+		}
+		at = loc[1]
+	}
+	return out
 }
 
 // confidential tells whether a literal is worth a warning. Entries of a map

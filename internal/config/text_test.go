@@ -69,6 +69,12 @@ func TestText_KeepsNoSecret(t *testing.T) {
 	}{
 		{`  a: {class: http, config: {url: "https://feeds.example/x", auth: {user: u, password: "${env:TEXT_SECRET}"}}} # hunter2-in-comment` + "\n", nil},
 		{`  a: {class: http, config: {url: "https://feeds.example/x", auth: {user: u, password: hunter2-in-clear}}}` + "\n", ErrConfidential},
+		{`  a: {class: http, config: {url: "https://feeds.example/x", auth: {user: u, password: "${env:TEXT_SECRET}/hunter2-in-clear"}}}` + "\n", ErrConfidential},
+		{`  a: {class: http, config: {url: "https://feeds.example/x", auth: {user: u, password: "hunter2${env:TEXT_SECRET}"}}}` + "\n", ErrConfidential},
+		{`  a: {class: http, config: {url: "https://feeds.example/x", auth: {user: u, password: "${env:TEXT_SECRET}${env:TEXT_SECRET}"}}}` + "\n", nil},
+		{`  a: {class: http, config: {url: "https://feeds.example/x", auth: {user: u, password: "Bearer ${env:TEXT_SECRET}"}}}` + "\n", nil},
+		{`  a: {class: http, config: {url: "https://feeds.example/x", auth: {user: u, password: "https://hooks.example/hunter2/${env:TEXT_SECRET}"}}}` + "\n", ErrConfidential},
+		{`  a: {class: http, config: {url: "https://feeds.example/x", auth: {user: u, password: "https://hooks.example/${env:TEXT_SECRET}"}}}` + "\n", nil},
 		{`  a: {class: http, config: {url: "https://u:hunter2-in-url@feeds.example/x"}}` + "\n", ErrConfidential},
 	} {
 		file := filepath.Join(t.TempDir(), "remeld.yaml")
@@ -84,6 +90,10 @@ func TestText_KeepsNoSecret(t *testing.T) {
 		text, err := cfg.Text()
 		if !errors.Is(err, test.err) {
 			t.Errorf("%s: %v", test.node, err)
+		}
+		var told strings.Builder
+		if err := found.Print(&told, false); err != nil || strings.Contains(told.String(), "hunter2") {
+			t.Errorf("told: %v\n%s", err, told.String())
 		}
 		for _, f := range text.Files {
 			if strings.Contains(f.YAML, "hunter2") {

@@ -12,17 +12,8 @@ import (
 	"github.com/remeld/remeld/sdk"
 )
 
-// adoptAt is Adopt for one group.
-func (m *Manager) adoptAt(ctx context.Context, group, createdBy string) (int, error) {
-	g, err := m.hold(ctx, group)
-	if err != nil {
-		return 0, err
-	}
-	defer g.busy.Unlock()
-	sites, err := m.sites(ctx, g)
-	if err != nil {
-		return 0, err
-	}
+// adoptIn is Adopt for one group.
+func (m *Manager) adoptIn(ctx context.Context, sites []*site, createdBy string) (int, error) {
 	if err := m.prepare(ctx, sites, PlanOptions{Relist: true, Person: true}); err != nil {
 		return 0, err
 	}

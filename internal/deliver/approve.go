@@ -133,15 +133,11 @@ func (m *Manager) Approve(ctx context.Context, id, by, why string, until time.Ti
 }
 
 func (m *Manager) approveStop(ctx context.Context, s Stop, ap Approval) error {
-	g, err := m.hold(ctx, s.Group)
-	if err != nil {
-		return err
-	}
-	defer g.busy.Unlock()
-	sites, err := m.sites(ctx, g)
-	if err != nil {
-		return err
-	}
+	return m.withSites(ctx, s.Group, func(_ *group, sites []*site) error { return m.approveAt(ctx, sites, s, ap) })
+}
+
+// approveAt is approveStop for who has the turn.
+func (m *Manager) approveAt(ctx context.Context, sites []*site, s Stop, ap Approval) error {
 	for _, site := range sites {
 		if site.domain != s.Domain {
 			continue
@@ -222,12 +218,7 @@ func (m *Manager) approvePlan(ctx context.Context, g *group, p *Plan, nodes []st
 // starts the comparison anew.
 func (m *Manager) approveClock(ctx context.Context) error {
 	for _, g := range m.groupsSorted() {
-		g, err := m.hold(ctx, g.name)
-		if err != nil {
-			return err
-		}
-		err = m.forgetClock(ctx, g)
-		g.busy.Unlock()
+		err := m.withSites(ctx, g.name, func(_ *group, sites []*site) error { return m.forgetClock(ctx, sites) })
 		if err != nil {
 			return err
 		}
@@ -236,11 +227,7 @@ func (m *Manager) approveClock(ctx context.Context) error {
 	return nil
 }
 
-func (m *Manager) forgetClock(ctx context.Context, g *group) error {
-	sites, err := m.sites(ctx, g)
-	if err != nil {
-		return err
-	}
+func (m *Manager) forgetClock(ctx context.Context, sites []*site) error {
 	for _, s := range sites {
 		c := s.book.Begin()
 		c.Meta().ServedAt, c.Meta().ServedLocal = time.Time{}, time.Time{}

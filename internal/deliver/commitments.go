@@ -69,38 +69,70 @@ func (s *site) soleRows(sources []string, node string) (rows int, bySource map[s
 	return rows, bySource
 }
 
-// allowAt is AllowWithdrawals for one group: of what was approved, as many as there
-// are at the tenant. A row is one withdrawal, however many sources and nodes speak for
-// it: it passes with the first of its nodes.
-func (m *Manager) allowAt(ctx context.Context, group, node string, bySource map[string]int, by, why string, until time.Time) error {
-	g, err := m.hold(ctx, group)
-	if err != nil {
-		return err
-	}
-	defer g.busy.Unlock()
-	sites, err := m.sites(ctx, g)
-	if err != nil {
-		return err
-	}
-	sources := slices.Sorted(maps.Keys(bySource))
-	for _, s := range sites {
-		rows, here := s.soleRows(sources, node)
-		total := 0
-		for src, n := range bySource {
-			total += min(n, here[src])
+// AllowWithdrawals lets as many withdrawals pass the guards as byNode says, by
+// destination node and then by source, until the given time: a person saw them in the
+// preview of a commit and approved exactly those (SEMANTICS E11). id names the commit:
+// what was allowed for it before is replaced.
+func (m *Manager) AllowWithdrawals(ctx context.Context, id string, byNode map[string]map[string]int, by string, until time.Time) error {
+	word := guard.Allowance{ID: id, Until: until, By: by, Reason: id}
+	return m.eachWindow(ctx, func(s *site) bool {
+		changed := s.window.Forbid(id)
+		for node, bySource := range byNode {
+			changed = s.allow(node, bySource, word) || changed
 		}
-		total = min(total, rows)
-		s.window.Allow(guard.Allowance{Key: guard.Key{Class: guard.Delete}, Left: total, Until: until, By: by, Reason: why})
-		for src, n := range bySource {
-			n = min(n, here[src])
-			s.window.Allow(guard.Allowance{Key: guard.Key{Class: guard.Source, Of: src}, Left: n, Until: until, By: by, Reason: why})
-		}
-		c := s.book.Begin()
-		if err := writeDoc(c, guardSpace, s.domain, s.window); err != nil {
+		return changed
+	})
+}
+
+// ForbidWithdrawals takes back what AllowWithdrawals allowed under an id.
+func (m *Manager) ForbidWithdrawals(ctx context.Context, id string) error {
+	return m.eachWindow(ctx, func(s *site) bool { return s.window.Forbid(id) })
+}
+
+// allow lets pass, of what was approved, as many withdrawals as there are rows at the
+// tenant. A row is one withdrawal, however many sources and nodes speak for it: it
+// passes with the first of its nodes.
+func (s *site) allow(node string, bySource map[string]int, word guard.Allowance) bool {
+	rows, here := s.soleRows(slices.Sorted(maps.Keys(bySource)), node)
+	total := 0
+	for src, n := range bySource {
+		n = min(n, here[src])
+		total += n
+		word.Key, word.Left = guard.Key{Class: guard.Source, Of: src}, n
+		s.window.Allow(word)
+	}
+	word.Key, word.Left = guard.Key{Class: guard.Delete}, min(total, rows)
+	s.window.Allow(word)
+	return total > 0
+}
+
+// eachWindow calls fn for every destination domain, in turn, and stores the guards'
+// window of those that fn says it changed.
+func (m *Manager) eachWindow(ctx context.Context, fn func(*site) bool) error {
+	for _, g := range m.groupsSorted() {
+		// A group that is not concerned may be in the middle of a long apply.
+		if seen, err := m.sites(ctx, g); err != nil {
 			return err
+		} else if !slices.ContainsFunc(seen, fn) {
+			continue
 		}
-		if err := s.book.Commit(ctx, c); err != nil {
-			return fmt.Errorf("allow the withdrawals of %s: %w", why, err)
+		err := m.withSites(ctx, g.name, func(_ *group, sites []*site) error {
+			for _, s := range sites {
+				if !fn(s) {
+					continue
+				}
+				c := s.book.Begin()
+				if err := writeDoc(c, guardSpace, s.domain, s.window); err != nil {
+					return err
+				}
+				if err := s.book.Commit(ctx, c); err != nil {
+					return fmt.Errorf("keep what was approved at %s: %w", s.domain, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

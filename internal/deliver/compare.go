@@ -182,11 +182,11 @@ const defaultLife = 30 * 24 * time.Hour
 
 // unwanted says what becomes of a row that gets no object; nil means nothing.
 func (p *planner) unwanted(ctx context.Context, s *site, r *ledger.Row) (*Item, error) {
-	if p.parkedStill(r) {
+	if p.parkedStill(s, r) {
 		return nil, nil
 	}
 	it := &Item{Domain: s.domain, Action: Delete, Identity: r.Identity, Slot: r.Slot, Base: r.Base, Expires: r.Expires, Wants: wantsOf(r)}
-	code, err := p.cause(ctx, r)
+	code, err := p.cause(ctx, s, r)
 	if err != nil {
 		return nil, err
 	}
@@ -223,10 +223,10 @@ func (p *planner) unwanted(ctx context.Context, s *site, r *ledger.Row) (*Item, 
 
 // cause is why nobody wants the row: of its contributors' reasons a protective one
 // first. A contributor that is not read any more is asked about upstream.
-func (p *planner) cause(ctx context.Context, r *ledger.Row) (reason.Code, error) {
+func (p *planner) cause(ctx context.Context, s *site, r *ledger.Row) (reason.Code, error) {
 	found := reason.Code("")
 	for _, c := range r.Contributors {
-		code := p.why[nodeKey{p.nodeIndex(c.Node), c.Indicator}]
+		code := p.why[nodeKey{p.nodeAt(s, c.Node), c.Indicator}]
 		if code == "" {
 			var err error
 			if code, err = p.left(ctx, c); err != nil {
@@ -262,8 +262,10 @@ func (p *planner) byHandBlock(c ledger.Contributor) bool {
 	return slices.Contains(c.Sources, blockSource)
 }
 
-func (p *planner) nodeIndex(node string) int {
-	return slices.IndexFunc(p.dests, func(d *Destination) bool { return d.Node == node })
+// nodeAt is the index of a node as it is aimed at a site, -1 if it is not: what it may
+// send differs from tenant to tenant, and from scope to scope of one.
+func (p *planner) nodeAt(s *site, node string) int {
+	return slices.IndexFunc(p.judges, func(j *judge) bool { return j.dest.Node == node && j.domain == s.domain })
 }
 
 // adoptable lists rows with our mark that the ledger does not know and nobody
@@ -278,7 +280,8 @@ func (p *planner) adoptable(s *site) {
 }
 
 // pair ties the deletion and the creation of one slot together: a replacement
-// (SEMANTICS D14). A refused replacement keeps the old object.
+// (SEMANTICS D14). A refused replacement keeps the old object; a protective deletion
+// goes first and by itself, whatever becomes of its successor (SEMANTICS D4).
 func (p *planner) pair(s *site) {
 	incoming := map[string]*Item{}
 	for _, it := range p.plan.Items {
@@ -296,8 +299,8 @@ func (p *planner) pair(s *site) {
 			if p.refusedSlot(s, it) {
 				it.Action, it.Reason = Frozen, reason.ReplacementStuck
 			}
-		case in.Action == Frozen && it.Reason.Protective():
-			// It must not be there, whether or not its successor can come (SEMANTICS D4).
+		case it.Reason.Protective():
+			it.Pair, in.Pair = in.Identity, it.Identity
 		case in.Action == Frozen:
 			it.Action, it.Reason = Frozen, in.Reason
 		default:
@@ -314,7 +317,7 @@ func (p *planner) refusedSlot(s *site, it *Item) bool {
 		return false
 	}
 	for _, r := range s.book.Rows {
-		if r.Slot == it.Slot && p.parkedStill(r) {
+		if r.Slot == it.Slot && p.parkedStill(s, r) {
 			return true
 		}
 	}
@@ -323,12 +326,12 @@ func (p *planner) refusedSlot(s *site, it *Item) bool {
 
 // parkedStill: the service refused to create the object, and the very same object
 // is still wanted.
-func (p *planner) parkedStill(r *ledger.Row) bool {
+func (p *planner) parkedStill(s *site, r *ledger.Row) bool {
 	if r.State != ledger.Rejected || r.RemoteID != "" {
 		return false
 	}
 	return slices.ContainsFunc(r.Contributors, func(c ledger.Contributor) bool {
-		return p.refused[nodeKey{p.nodeIndex(c.Node), c.Indicator}] == reason.Rejected
+		return p.refused[nodeKey{p.nodeAt(s, c.Node), c.Indicator}] == reason.Rejected
 	})
 }
 

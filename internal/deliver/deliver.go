@@ -75,7 +75,8 @@ type Destination struct {
 	Keep   []Keep
 	// MaxTLP is the ceiling; Unlabelled takes the class's default.
 	MaxTLP indicator.TLP
-	// MinConfidence holds out what is less sure or unknown; 0 asks for nothing.
+	// MinConfidence holds out what would block and is less sure, or of unknown
+	// confidence, where the target is a Blocker; 0 asks for nothing.
 	MinConfidence int
 	Mode          Mode
 	// Restore re-asserts rows changed by hand instead of freezing them (D18).

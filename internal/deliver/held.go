@@ -112,7 +112,7 @@ type Drifted struct {
 // changed there by hand cannot be known.
 func (m *Manager) Unlisted(name string) (map[string]string, error) {
 	out := map[string]string{}
-	err := m.inTurn(name, func(group string) error {
+	err := m.eachNamed(name, func(group string) error {
 		g, err := m.groupOf(group)
 		if err != nil {
 			return err
@@ -127,17 +127,8 @@ func (m *Manager) Unlisted(name string) (map[string]string, error) {
 	return out, err
 }
 
-// driftAt is Drift for one group.
-func (m *Manager) driftAt(ctx context.Context, group string) ([]Drifted, error) {
-	g, err := m.hold(ctx, group)
-	if err != nil {
-		return nil, err
-	}
-	defer g.busy.Unlock()
-	sites, err := m.sites(ctx, g)
-	if err != nil {
-		return nil, err
-	}
+// driftOf is Drift for one group.
+func (m *Manager) driftOf(ctx context.Context, sites []*site) ([]Drifted, error) {
 	if err := m.prepare(ctx, sites, PlanOptions{Relist: true}); err != nil {
 		return nil, err
 	}
@@ -153,17 +144,8 @@ func (m *Manager) driftAt(ctx context.Context, group string) ([]Drifted, error) 
 	return out, nil
 }
 
-// restoreAt is Restore for one group.
-func (m *Manager) restoreAt(ctx context.Context, group string, identities []string) (int, error) {
-	g, err := m.hold(ctx, group)
-	if err != nil {
-		return 0, err
-	}
-	defer g.busy.Unlock()
-	sites, err := m.sites(ctx, g)
-	if err != nil {
-		return 0, err
-	}
+// restoreIn is Restore for one group.
+func (m *Manager) restoreIn(ctx context.Context, sites []*site, identities []string) (int, error) {
 	n := 0
 	for _, s := range sites {
 		c := s.book.Begin()

@@ -18,6 +18,14 @@ type Fitter interface {
 	Fit(rec *indicator.Record) (code string)
 }
 
+// Blocker is implemented by a Target whose objects can stop something rather than
+// report it: it tells whether Map's objects of a record would, with every rule that
+// changes the action of some records alone. The least confidence to block is asked of
+// those and of no others (SEMANTICS, defaults). It must agree with Map.
+type Blocker interface {
+	Blocks(rec *indicator.Record) bool
+}
+
 // extraLifted marks records that appeared because an allow-list shrank; its value
 // names the list's node (SEMANTICS E10).
 const extraLifted = "allow_lifted"
@@ -31,6 +39,7 @@ type judge struct {
 	rules  *protect.Rules
 	maxTLP indicator.TLP
 	fit    Fitter
+	blocks Blocker
 	env    tql.Env
 	now    time.Time // service time
 }
@@ -43,6 +52,7 @@ func newJudge(d *Destination, index int, now time.Time) *judge {
 		j.maxTLP = info.MaxTLP
 	}
 	j.fit, _ = d.Target.(Fitter)
+	j.blocks, _ = d.Target.(Blocker)
 	j.env.Now = now
 	return j
 }
@@ -94,16 +104,21 @@ func (j *judge) wanted(rec *indicator.Record) (reason.Code, string) {
 			return reason.Filter.With(j.dest.Keep[i].Name), ""
 		}
 	}
-	if least := j.dest.MinConfidence; least > 0 {
-		n, known := a.Confidence.Get()
-		if !known {
-			return reason.Confidence, "unknown, at least " + strconv.Itoa(least) + " is asked"
-		}
-		if n < least {
-			return reason.Confidence, strconv.Itoa(n) + ", at least " + strconv.Itoa(least) + " is asked"
-		}
+	return j.sure(rec)
+}
+
+// sure asks for the least confidence to block, of what would block.
+func (j *judge) sure(rec *indicator.Record) (reason.Code, string) {
+	n, known := rec.Attrs.Confidence.Get()
+	least := j.dest.MinConfidence
+	if least <= 0 || known && n >= least || j.blocks == nil || !j.blocks.Blocks(rec) {
+		return "", ""
 	}
-	return "", ""
+	has := "unknown"
+	if known {
+		has = strconv.Itoa(n)
+	}
+	return reason.Confidence, has + ", at least " + strconv.Itoa(least) + " is asked to block"
 }
 
 // dangerous asks only what withdraws for safety, so that a withdrawal with several

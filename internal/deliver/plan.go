@@ -44,9 +44,11 @@ type Item struct {
 	Reason   reason.Code `json:"reason,omitempty"`
 	// Base is the ledger row's version, 0 when there was no row; Desired is the
 	// hash of the wanted object (SEMANTICS D16).
-	Base    uint64    `json:"base,omitempty"`
-	Desired string    `json:"desired,omitempty"`
-	Pair    string    `json:"pair,omitempty"` // identity of a replacement's other half
+	Base    uint64 `json:"base,omitempty"`
+	Desired string `json:"desired,omitempty"`
+	// Pair is the identity of the other object of the slot: a replacement's other half,
+	// or the successor of what is withdrawn for protection.
+	Pair    string    `json:"pair,omitempty"`
 	Rank    rank.Rank `json:"rank,omitempty"`
 	Expires time.Time `json:"expires,omitzero"` // when the object at the tenant ends
 

@@ -102,6 +102,9 @@ func (m *Manager) prepareSite(ctx context.Context, s *site, opts PlanOptions) er
 	if err := m.stopped(ctx, s, opts.Person); err != nil {
 		return err
 	}
+	if s.blind() { // where it once was listed, that is not missed any more
+		m.clearID(ctx, s.dests[0].Node, ListingFailing, s.domain)
+	}
 	var err error
 	if len(s.doubt) > 0 {
 		err = m.resolve(ctx, s)

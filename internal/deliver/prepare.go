@@ -52,8 +52,9 @@ func jumped(domain string, m *ledger.Meta, served, local time.Time) error {
 func (m *Manager) relist(ctx context.Context, s *site) error {
 	l, done, err := m.list(ctx, s)
 	if err != nil {
-		return m.failed(ctx, s, err)
+		return m.unlisted(ctx, s, m.failed(ctx, s, err))
 	}
+	m.clearID(ctx, s.dests[0].Node, ListingFailing, s.domain)
 	local := m.deps.Clock.Now()
 	if err := jumped(s.domain, &s.book.Meta, done.ServerTime, local); err != nil {
 		m.raise(ctx, condition.Condition{Node: s.dests[0].Node, Kind: "clock_jump", Message: err.Error(), Help: "remeld approve clock"})
@@ -78,6 +79,25 @@ func (m *Manager) relist(ctx context.Context, s *site) error {
 	m.refresh(s)
 	m.noteForeign(ctx, s)
 	return nil
+}
+
+// ListingFailing is the kind of the condition that a tenant gave no complete listing when
+// it was last asked; its ID is the destination domain.
+const ListingFailing = "listing_failing"
+
+// unlisted tells people of a listing that failed and is tried again: nothing is made
+// at the tenant until one is complete. A stop has a condition of its own.
+func (m *Manager) unlisted(ctx context.Context, s *site, err error) error {
+	switch {
+	case ctx.Err() != nil || errors.Is(err, ledger.ErrStore):
+	case fatal(err):
+		m.clearID(ctx, s.dests[0].Node, ListingFailing, s.domain)
+	default:
+		m.raise(ctx, condition.Condition{Node: s.dests[0].Node, Kind: ListingFailing, ID: s.domain,
+			Message: fmt.Sprintf("%s cannot be listed, so nothing is created there: %v", s.domain, err),
+			Help:    "it is tried again by itself; remeld doctor looks at the service and the login"})
+	}
+	return err
 }
 
 // A listing that lost more than lostShare and lostCount of our rows is believed only

@@ -75,7 +75,8 @@ func tally(n guard.Counts, it *Item) {
 	}
 }
 
-// stop freezes the items of a key. Both halves of a replacement freeze together.
+// stop freezes the items of a key. Both halves of a replacement freeze together, and so
+// does the successor of what stays; what must go goes without its successor.
 func (p *planner) stop(s *site, key guard.Key) {
 	frozen := map[string]reason.Code{}
 	for _, it := range p.plan.Items {
@@ -94,7 +95,7 @@ func (p *planner) stop(s *site, key guard.Key) {
 		it.Action, it.Reason = Frozen, code
 	}
 	for _, it := range p.plan.Items {
-		if code, ok := frozen[it.Identity]; ok && it.Domain == s.domain && it.Action == Replace {
+		if code, ok := frozen[it.Identity]; ok && it.Domain == s.domain && (it.Action == Replace || it.Action == Create) {
 			it.Action, it.Reason = Frozen, code
 		}
 	}

@@ -31,15 +31,19 @@ func (m *Manager) Rollback(ctx context.Context, apply string) (*Plan, error) {
 	if len(inverses) == 0 {
 		return nil, fmt.Errorf("nothing is recorded of an apply %q: remeld rollback lists the applies", apply)
 	}
-	g, err := m.hold(ctx, inverses[0].Domain)
+	var p *Plan
+	err = m.withSites(ctx, inverses[0].Domain, func(g *group, sites []*site) error {
+		p, err = m.planUndo(ctx, g, sites, apply, inverses)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("roll back %s: %w", apply, err)
 	}
-	defer g.busy.Unlock()
-	sites, err := m.sites(ctx, g)
-	if err != nil {
-		return nil, err
-	}
+	return p, nil
+}
+
+// planUndo is Rollback for who has the turn.
+func (m *Manager) planUndo(ctx context.Context, g *group, sites []*site, apply string, inverses []ledger.Inverse) (*Plan, error) {
 	notes := ""
 	if err := m.prepare(ctx, sites, PlanOptions{Person: true}); err != nil {
 		if !lacking(err) {
@@ -89,7 +93,7 @@ func (m *Manager) Inverses(ctx context.Context, apply string) ([]ledger.Inverse,
 func (p *planner) undo(ctx context.Context, in *ledger.Inverse) error {
 	s := p.byDomain[in.Domain]
 	if s == nil {
-		return fmt.Errorf("roll back %s: no node is aimed at %s any more", p.plan.Undoes, in.Domain)
+		return fmt.Errorf("no node is aimed at %s any more", in.Domain)
 	}
 	r := s.book.Rows[in.Identity]
 	if why := s.changedSince(in, r); why != "" {
@@ -127,7 +131,7 @@ func (p *planner) restore(ctx context.Context, s *site, it *Item, in *ledger.Inv
 	o := undoneObject(in)
 	code, detail := forbidden(p.judges, s.domain, in.Before), ""
 	if code == "" {
-		cause, err := p.cause(ctx, in.Before)
+		cause, err := p.cause(ctx, s, in.Before)
 		if err != nil {
 			return err
 		}
@@ -228,8 +232,9 @@ func (a *applier) mayUndo(ctx context.Context) error {
 				tally(planned, it)
 			}
 		}
+		s.window.Forbid(a.plan.ID) // an apply that goes on with the plan
 		for key, n := range planned {
-			s.window.Allow(guard.Allowance{Key: key, Left: n, Until: a.plan.Expires, By: a.opts.By, Reason: "rollback of " + a.plan.Undoes})
+			s.window.Allow(guard.Allowance{ID: a.plan.ID, Key: key, Left: n, Until: a.plan.Expires, By: a.opts.By, Reason: "rollback of " + a.plan.Undoes})
 		}
 	}
 	return nil
@@ -300,11 +305,14 @@ func (a *applier) undone(ctx context.Context, c *chunk, bi *batchItem, in *ledge
 func (m *Manager) Release(ctx context.Context, id string) (int, error) {
 	n := 0
 	for _, g := range m.groupsSorted() {
-		released, err := m.releaseIn(ctx, g.name, id)
+		err := m.withSites(ctx, g.name, func(_ *group, sites []*site) error {
+			released, err := m.releaseIn(ctx, sites, id)
+			n += released
+			return err
+		})
 		if err != nil {
 			return n, err
 		}
-		n += released
 	}
 	if n == 0 {
 		return 0, fmt.Errorf("no rollback holds anything of %q: remeld rollback lists what is held", id)
@@ -313,16 +321,7 @@ func (m *Manager) Release(ctx context.Context, id string) (int, error) {
 	return n, nil
 }
 
-func (m *Manager) releaseIn(ctx context.Context, group, id string) (int, error) {
-	g, err := m.hold(ctx, group)
-	if err != nil {
-		return 0, err
-	}
-	defer g.busy.Unlock()
-	sites, err := m.sites(ctx, g)
-	if err != nil {
-		return 0, err
-	}
+func (m *Manager) releaseIn(ctx context.Context, sites []*site, id string) (int, error) {
 	n := 0
 	for _, s := range sites {
 		c := s.book.Begin()

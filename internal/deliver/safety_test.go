@@ -3,7 +3,9 @@ package deliver
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -96,6 +98,48 @@ func filter(t *testing.T, src string) *tql.Filter {
 		t.Fatal(err)
 	}
 	return f
+}
+
+// The least confidence to block is asked of a record, not of a destination: a rule that
+// turns an alert into a block does not escape it, and one that turns a block into an
+// alert is not held back by it.
+func TestDefaults_LeastConfidenceToBlockIsARecords(t *testing.T) {
+	for _, test := range []struct {
+		action, ruled string
+		want          []string
+		held          string
+	}{
+		{"Audit", "Block", []string{"faint.evil.com/Audit", "sure.evil.com/Audit", "watch-sure.evil.com/Block"}, "watch-faint.evil.com"},
+		{"Block", "Audit", []string{"sure.evil.com/Block", "watch-faint.evil.com/Audit", "watch-sure.evil.com/Audit"}, "faint.evil.com"},
+	} {
+		r := newRig(t, 100)
+		d := r.tenant.door("app", test.action)
+		d.rule = func(rec *indicator.Record) string {
+			if strings.HasPrefix(rec.Value, "watch") {
+				return test.ruled
+			}
+			return ""
+		}
+		r.dests[0].Target, r.dests[0].MinConfidence = d, 70
+		r.configure()
+		for value, conf := range map[string]int{"sure.evil.com": 90, "faint.evil.com": 60, "watch-sure.evil.com": 90, "watch-faint.evil.com": 60} {
+			r.want("def", value, conf)
+		}
+		r.sync()
+		r.tenantHas(test.want...)
+		held := map[string]reason.Code{}
+		if err := r.m.Held(t.Context(), "def", nil, func(h Held) error { held[h.Indicator.Value] = h.Reason; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if want := map[string]reason.Code{test.held: reason.Confidence}; !maps.Equal(held, want) {
+			t.Errorf("%s with rules that %s: held %v, want %v", test.action, test.ruled, held, want)
+		}
+		why, err := r.m.Why(t.Context(), ind(test.held))
+		if err != nil || len(why) != 1 || why[0].Reason != reason.Confidence {
+			t.Errorf("why %+v, %v", why, err)
+		}
+		r.quiet()
+	}
 }
 
 func TestD4_EveryReasonHoldsOut(t *testing.T) {

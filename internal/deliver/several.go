@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/remeld/remeld/internal/deliver/reason"
 )
@@ -169,8 +168,8 @@ func (m *Manager) Held(ctx context.Context, name string, only []reason.Code, fn 
 // Drift takes new listings and returns the rows changed by hand (SEMANTICS D18).
 func (m *Manager) Drift(ctx context.Context, name string) ([]Drifted, error) {
 	var out []Drifted
-	err := m.inTurn(name, func(group string) error {
-		rows, err := m.driftAt(ctx, group)
+	err := m.inTurn(ctx, name, func(sites []*site) error {
+		rows, err := m.driftOf(ctx, sites)
 		out = append(out, rows...)
 		return err
 	})
@@ -181,8 +180,8 @@ func (m *Manager) Drift(ctx context.Context, name string) ([]Drifted, error) {
 // identities means all of them. It returns how many were marked.
 func (m *Manager) Restore(ctx context.Context, name string, identities []string) (int, error) {
 	n := 0
-	err := m.inTurn(name, func(group string) error {
-		marked, err := m.restoreAt(ctx, group, identities)
+	err := m.inTurn(ctx, name, func(sites []*site) error {
+		marked, err := m.restoreIn(ctx, sites, identities)
 		n += marked
 		return err
 	})
@@ -195,23 +194,24 @@ func (m *Manager) Restore(ctx context.Context, name string, identities []string)
 // how many were taken over.
 func (m *Manager) Adopt(ctx context.Context, name, createdBy string) (int, error) {
 	n := 0
-	err := m.inTurn(name, func(group string) error {
-		adopted, err := m.adoptAt(ctx, group, createdBy)
+	err := m.inTurn(ctx, name, func(sites []*site) error {
+		adopted, err := m.adoptIn(ctx, sites, createdBy)
 		n += adopted
 		return err
 	})
 	return n, err
 }
 
-// AllowWithdrawals lets as many withdrawals of a node's destinations pass the
-// guards as bySource says, until the given time: a person saw them in the preview
-// of a commit and approved exactly those.
-func (m *Manager) AllowWithdrawals(ctx context.Context, node string, bySource map[string]int, by, why string, until time.Time) error {
-	return m.inTurn(node, func(group string) error { return m.allowAt(ctx, group, node, bySource, by, why, until) })
+// inTurn calls fn with the sites of every group that a name means, each in its turn;
+// the first error ends it.
+func (m *Manager) inTurn(ctx context.Context, name string, fn func(sites []*site) error) error {
+	return m.eachNamed(name, func(name string) error {
+		return m.withSites(ctx, name, func(_ *group, sites []*site) error { return fn(sites) })
+	})
 }
 
-// inTurn calls fn for every group that a name means; the first error ends it.
-func (m *Manager) inTurn(name string, fn func(group string) error) error {
+// eachNamed calls fn for every group that a name means; the first error ends it.
+func (m *Manager) eachNamed(name string, fn func(group string) error) error {
 	groups, err := m.groupsNamed(name)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package deliver
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -207,4 +208,43 @@ type finishing struct {
 func (f *finishing) Encode(op sdk.OpName, items []sdk.SendItem) ([]byte, error) {
 	f.last.Store(time.Now().UnixMilli())
 	return f.door.Encode(op, items)
+}
+
+// What differs for one tenant or scope of a node holds there alone, and a row there goes
+// for the reason that holds there, also where both are planned together.
+func TestD8_WhatDiffersForATenantHoldsThereAlone(t *testing.T) {
+	r := newRig(t, 1000)
+	scoped := r.tenant.door("app", "Audit")
+	scoped.info.Domain = "twin/t1/scope"
+	other := r.dests[0]
+	other.Target = scoped
+	r.dests = append(r.dests, other)
+	r.configure()
+	for _, value := range []string{"tlp.evil.com", "filter.evil.com", "sure.evil.com", "ok.evil.com"} {
+		r.want("def", value, 80)
+	}
+	r.sync()
+	if n := len(r.tenant.live()); n != 8 {
+		t.Fatalf("%d live, want 4 at each scope", n)
+	}
+	for strict := range r.dests { // the first or the second is the stricter one
+		for i := range r.dests {
+			r.dests[i].MaxTLP, r.dests[i].Keep = indicator.Unlabelled, nil
+		}
+		r.dests[strict].MaxTLP, r.dests[strict].Keep = indicator.Green, []Keep{{Name: "few", Filter: filter(t, `value != "filter.evil.com"`)}}
+		r.configure()
+		r.want("def", "tlp.evil.com", 80).Attrs.TLP = indicator.Amber
+		p := r.plan()
+		got := map[string]reason.Code{}
+		for _, it := range p.Items {
+			if it.Action == Delete {
+				got[it.Domain+" "+it.Wants[0].Indicator.Value] = it.Reason
+			}
+		}
+		domain := r.dests[strict].Target.Info().Domain
+		want := map[string]reason.Code{domain + " tlp.evil.com": reason.TLP, domain + " filter.evil.com": "filter/few"}
+		if !maps.Equal(got, want) {
+			t.Errorf("deletions %v, want %v", got, want)
+		}
+	}
 }

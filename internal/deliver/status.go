@@ -15,19 +15,22 @@ import (
 
 // Status is one destination domain at a glance.
 type Status struct {
-	Domain   string         `json:"domain"`
-	Nodes    []string       `json:"nodes"`
-	Live     int            `json:"live"`
-	States   map[string]int `json:"states"`
-	InDoubt  int            `json:"in_doubt"`
-	Budget   int            `json:"budget"` // 0 = no limit
-	Foreign  int            `json:"foreign"`
-	Listed   time.Time      `json:"listed,omitzero"` // when the tenant was listed last
-	Heard    time.Time      `json:"heard,omitzero"`  // when it answered last, local time
-	Stopped  string         `json:"stopped,omitempty"`
-	Approved bool           `json:"approved"` // a first plan was approved, or mode is auto
-	NextDue  time.Time      `json:"next_due,omitzero"`
-	Applying bool           `json:"applying,omitempty"`
+	Domain  string         `json:"domain"`
+	Nodes   []string       `json:"nodes"`
+	Live    int            `json:"live"`
+	States  map[string]int `json:"states"`
+	InDoubt int            `json:"in_doubt"`
+	Budget  int            `json:"budget"` // 0 = no limit
+	Foreign int            `json:"foreign"`
+	Listed  time.Time      `json:"listed,omitzero"` // when the tenant was listed last
+	Heard   time.Time      `json:"heard,omitzero"`  // when it answered last, local time
+	Stopped string         `json:"stopped,omitempty"`
+	// Unlisted is why the last listing failed, "" where it did not; nothing is created
+	// without one. It is filled by who has the conditions.
+	Unlisted string    `json:"unlisted,omitempty"`
+	Approved bool      `json:"approved"` // a first plan was approved, or mode is auto
+	NextDue  time.Time `json:"next_due,omitzero"`
+	Applying bool      `json:"applying,omitempty"`
 	// Pins counts, by the apply that was rolled back, what its rollback holds.
 	Pins map[string]int `json:"pins,omitempty"`
 }
@@ -87,7 +90,7 @@ func (s *site) status() Status {
 // is withdrawn then. The node must be a destination.
 func (m *Manager) Block(ctx context.Context, node string, i indicator.Indicator, ttl time.Duration, why, by string) (*Result, error) {
 	var all *Result
-	err := m.inTurn(node, func(group string) error {
+	err := m.eachNamed(node, func(group string) error {
 		r, err := m.blockAt(ctx, group, node, i, ttl, why, by)
 		switch {
 		case r == nil:

@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -349,5 +350,46 @@ func TestD3_AListingThatLostMostOfOursIsTakenTwice(t *testing.T) {
 		if p := r.plan(); p.Reasons[reason.ChangedByHand] != missing {
 			t.Errorf("%d hollow listings: %v, notes %v", empty, p.Reasons, p.Notes)
 		}
+	}
+}
+
+// A tenant that cannot be listed needs a person when it lasts: it is a condition from the
+// first failure to the next complete listing, and one that a stop takes the place of.
+func TestD3_AFailingListingIsACondition(t *testing.T) {
+	r := newRig(t, 100)
+	var failure sdk.Failure
+	r.tenant.fault = func(_ int, op sdk.OpName, _ string) error {
+		if op == sdk.OpList && failure != "" {
+			return &sdk.Error{Failure: failure, Message: "injected"}
+		}
+		return nil
+	}
+	r.want("def", "a.evil.com", 80)
+	r.sync()
+	if r.condition(ListingFailing) {
+		t.Fatal("a condition without a failure")
+	}
+	failure = sdk.Unavailable
+	r.clock.Advance(2 * time.Hour)
+	r.plan()
+	began := r.clock.Now()
+	r.clock.Advance(time.Hour)
+	r.plan()
+	stands := r.conds.List()
+	if len(stands) != 1 || stands[0].Kind != ListingFailing || stands[0].ID != "twin/t1" || stands[0].Node != "def" || !stands[0].Since.Equal(began.UTC()) || !strings.Contains(stands[0].Message, "injected") {
+		t.Errorf("conditions %+v", stands)
+	}
+	failure = ""
+	r.plan()
+	if r.condition(ListingFailing) {
+		t.Error("the tenant was listed, and the condition stands")
+	}
+	failure = sdk.Unavailable
+	r.clock.Advance(2 * time.Hour)
+	r.plan()
+	failure = sdk.Forbidden
+	r.plan()
+	if r.condition(ListingFailing) || !r.condition("role_missing") {
+		t.Errorf("a stop is told beside what it is the cause of: %+v", r.conds.List())
 	}
 }

@@ -98,3 +98,18 @@ func (m *Manager) holdNow(ctx context.Context, name string) (*group, error) {
 	defer cancel(nil)
 	return m.holdTelling(ctx, name, func() { cancel(errBusy) })
 }
+
+// withSites calls fn with the turn of a name's group and its sites opened: what is read
+// there cannot be from before another apply or a person's word.
+func (m *Manager) withSites(ctx context.Context, name string, fn func(g *group, sites []*site) error) error {
+	g, err := m.hold(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer g.busy.Unlock()
+	sites, err := m.sites(ctx, g)
+	if err != nil {
+		return err
+	}
+	return fn(g, sites)
+}

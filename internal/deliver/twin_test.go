@@ -130,6 +130,8 @@ type door struct {
 	info   sdk.TargetInfo
 	note   string        // part of the content
 	life   time.Duration // of its objects, as a rule's expiration says; 0 = info.Expiry's
+	// rule says what is done with a record, as a rule's action does; "" = action.
+	rule func(rec *indicator.Record) string
 }
 
 func (t *tenant) door(app, action string) *door {
@@ -169,15 +171,27 @@ func (d *door) Map(rec *indicator.Record) ([]sdk.Object, *sdk.Unfit) {
 	return []sdk.Object{d.object(rec)}, nil
 }
 
+func (d *door) acts(rec *indicator.Record) string {
+	if d.rule != nil {
+		if action := d.rule(rec); action != "" {
+			return action
+		}
+	}
+	return d.action
+}
+
+func (d *door) Blocks(rec *indicator.Record) bool { return d.acts(rec) == "Block" }
+
 func (d *door) object(rec *indicator.Record) sdk.Object {
 	score, _ := rec.Attrs.Confidence.Get()
-	w := wireItem{Value: rec.Value, Kind: rec.Kind.String(), Action: d.action, Note: d.note + rec.Attrs.Description, Score: score}
+	action := d.acts(rec)
+	w := wireItem{Value: rec.Value, Kind: rec.Kind.String(), Action: action, Note: d.note + rec.Attrs.Description, Score: score}
 	body, err := json.Marshal(w)
 	if err != nil {
 		panic(err)
 	}
 	slot := w.Kind + "|" + w.Value
-	return sdk.Object{Identity: slot + "|" + d.action, Slot: slot, Indicator: rec.Indicator, Action: d.action, Body: body,
+	return sdk.Object{Identity: slot + "|" + action, Slot: slot, Indicator: rec.Indicator, Action: action, Body: body,
 		Hash: "h:" + w.Note, Score: rec.Attrs.Confidence, Life: d.life}
 }
 

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -52,6 +53,56 @@ func TestD4_AProtectiveWithdrawalWaitsForNoReplacement(t *testing.T) {
 	r.tenantHas()
 }
 
+// TestD14_AProtectiveDeletionGoesFirstAndAlone: where its successor could come, too, it is
+// no half of a replacement: it goes before renewals and replacements, and a creation that
+// is refused does not keep it; a guard that stops it stops its successor.
+func TestD14_AProtectiveDeletionGoesFirstAndAlone(t *testing.T) {
+	setup := func(capacity int) *rig {
+		r := newRig(t, capacity)
+		r.dests = append(r.dests, Destination{Node: "aud", Target: r.tenant.door("app", "Audit"), Mode: ModeAuto, ConfigVersion: "1", Guards: looseGuards})
+		r.configure()
+		r.wantMany(3)
+		r.sync()
+		r.unwant("def", "h0000.evil.com")
+		r.graph.cause[ind("h0000.evil.com")] = reason.AllowListed
+		r.want("aud", "h0000.evil.com", 80)
+		r.clock.Advance(25 * 24 * time.Hour) // the others are due for renewal
+		return r
+	}
+	for _, capacity := range []int{3, 100} { // a full tenant, and one with room
+		r := setup(capacity)
+		var calls []sdk.OpName
+		r.tenant.fault = func(_ int, op sdk.OpName, phase string) error {
+			if phase != "before" || op == sdk.OpList {
+				return nil
+			}
+			if calls = append(calls, op); len(calls) == 3 { // the creation
+				return &sdk.Error{Failure: sdk.Refused, Code: "no", Message: "injected"}
+			}
+			return nil
+		}
+		r.sync()
+		r.tenantHas("h0001.evil.com/Block", "h0002.evil.com/Block")
+		if want := []sdk.OpName{sdk.OpDelete, sdk.OpUpsert, sdk.OpUpsert}; !slices.Equal(calls, want) {
+			t.Errorf("capacity %d: calls %v, want %v", capacity, calls, want)
+		}
+	}
+	r := setup(100)
+	r.sync()
+	r.tenantHas("h0000.evil.com/Audit", "h0001.evil.com/Block", "h0002.evil.com/Block")
+	r.quiet()
+
+	r = setup(100)
+	strict := looseGuards
+	strict.Protective = guard.Limit{}
+	r.dests[0].Guards = strict
+	r.configure()
+	p := r.plan()
+	if p.Reasons[reason.GuardProtective] != 2 || p.Actions[Create]+p.Actions[Delete] != 0 {
+		t.Errorf("stopped: %v %v", p.Actions, p.Reasons)
+	}
+}
+
 // TestE11_ARowOfSeveralSourcesIsApprovedOnce: what is approved is rows; one that two
 // sources which go spoke for passes one withdrawal, and not two.
 func TestE11_ARowOfSeveralSourcesIsApprovedOnce(t *testing.T) {
@@ -67,27 +118,38 @@ func TestE11_ARowOfSeveralSourcesIsApprovedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for node, by := range all {
-		if err := r.m.AllowWithdrawals(t.Context(), node, by, "anna", "commit", r.clock.Now().Add(time.Hour)); err != nil {
+	passes := func(want int) {
+		t.Helper()
+		left := map[guard.Key]int{}
+		err := r.m.inTurn(t.Context(), "def", func(sites []*site) error {
+			for _, a := range sites[0].window.Allowed {
+				left[a.Key] += a.Left
+			}
+			return nil
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	g, err := r.m.hold(t.Context(), "def")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer g.busy.Unlock()
-	sites, err := r.m.sites(t.Context(), g)
-	if err != nil {
-		t.Fatal(err)
-	}
-	left := map[guard.Key]int{}
-	for _, a := range sites[0].window.Allowed {
-		left[a.Key] += a.Left
-	}
-	for _, key := range []guard.Key{{Class: guard.Delete}, {Class: guard.Source, Of: "s1"}, {Class: guard.Source, Of: "s2"}} {
-		if left[key] != 10 {
-			t.Errorf("10 rows were approved, %d withdrawals of %+v pass", left[key], key)
+		for _, key := range []guard.Key{{Class: guard.Delete}, {Class: guard.Source, Of: "s1"}, {Class: guard.Source, Of: "s2"}} {
+			if left[key] != want {
+				t.Errorf("10 rows were approved, %d withdrawals of %+v pass, want %d", left[key], key, want)
+			}
 		}
+	}
+	for range 2 { // the same word again is no other word
+		if err := r.m.AllowWithdrawals(t.Context(), "commit-1", all, "anna", r.clock.Now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		passes(10)
+	}
+	if err := r.m.AllowWithdrawals(t.Context(), "commit-2", all, "anna", r.clock.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	passes(20)
+	for _, id := range []string{"commit-1", "commit-1", "commit-2"} { // one that failed is taken back, and no other
+		if err := r.m.ForbidWithdrawals(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		passes(map[string]int{"commit-1": 10}[id])
 	}
 }

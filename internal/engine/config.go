@@ -15,8 +15,9 @@ import (
 
 // Apply puts a configuration in force: nodes that did not change keep running, the
 // others are built new before anything is swapped. An error leaves everything as
-// it was (SEMANTICS E11).
-func (e *Engine) Apply(ctx context.Context, specs []NodeSpec) error {
+// it was (SEMANTICS E11). with is written in the same commit: what else says which
+// configuration is in force.
+func (e *Engine) Apply(ctx context.Context, specs []NodeSpec, with ...store.Write) error {
 	e.apply.Lock()
 	defer e.apply.Unlock()
 	next, steps, err := e.build(ctx, specs)
@@ -25,7 +26,7 @@ func (e *Engine) Apply(ctx context.Context, specs []NodeSpec) error {
 	}
 	old := e.set.Load()
 	stopped := e.stopNodes(old, steps)
-	if err := e.adopt(ctx, next, steps); err != nil {
+	if err := e.adopt(ctx, next, steps, with); err != nil {
 		err = errors.Join(err, e.reclaim(ctx, stopped))
 		e.startNodes(stopped)
 		return err
@@ -187,9 +188,9 @@ func (e *Engine) past(ctx context.Context) (*graph.Graph, error) {
 	return graph.New(nodes)
 }
 
-// adopt writes what the plan means for the store, in one commit, and gives the new
-// nodes their state, dictionary and fence.
-func (e *Engine) adopt(ctx context.Context, next *nodeSet, steps []graph.Step) error {
+// adopt writes what the plan means for the store, in one commit with the given writes,
+// and gives the new nodes their state, dictionary and fence.
+func (e *Engine) adopt(ctx context.Context, next *nodeSet, steps []graph.Step, with []store.Write) error {
 	if err := e.claim(ctx, next, steps); err != nil {
 		return err
 	}
@@ -198,7 +199,7 @@ func (e *Engine) adopt(ctx context.Context, next *nodeSet, steps []graph.Step) e
 		return err
 	}
 	defer v.Close()
-	c := &store.Commit{}
+	c := &store.Commit{Writes: slices.Clone(with)}
 	states := map[string]*state{}
 	for _, s := range steps {
 		if s.Action == graph.Remove {
@@ -222,13 +223,17 @@ func (e *Engine) adopt(ctx context.Context, next *nodeSet, steps []graph.Step) e
 		c.Writes = append(c.Writes, w)
 		states[s.Name] = st
 	}
+	// Before the commit: after it nothing may fail, or the old nodes would go on.
+	if err := e.tellReplaced(ctx, next, steps); err != nil {
+		return err
+	}
 	if _, err := e.Store.Commit(ctx, c); err != nil {
 		return fmt.Errorf("commit the configuration: %w", err)
 	}
 	for name, st := range states {
 		next.nodes[name].st.Store(st)
 	}
-	return e.tellReplaced(ctx, next, steps)
+	return nil
 }
 
 // claim becomes the writer of every node that is new, changed or removed. It comes

@@ -37,8 +37,10 @@ type node struct {
 	wake    chan struct{}
 
 	// emits is the time of what a reader emits until it has caught up: what one poll
-	// brought has one time, however many steps it takes. Under work.
-	emits int64
+	// brought has one time, however many steps it takes. emitsOn: it stood when the
+	// reader had caught up, because more was on its way. Under work.
+	emits   int64
+	emitsOn bool
 
 	digest pollDigest // of the last accepted poll, while the process lives
 	bounds [][]byte   // of the parts of the last poll's spool
@@ -99,8 +101,10 @@ func (n *node) commit(ctx context.Context, c *store.Commit, st *state) error {
 		return fmt.Errorf("commit to node %s: %w", n.name(), err)
 	}
 	n.dict.Persisted(mark)
-	n.st.Store(st)
-	if _, emitted := receipt.Heads[n.logName()]; emitted {
+	was := n.st.Swap(st)
+	// The last chunk of a poll may emit nothing; readers wait for its end.
+	ended := was != nil && was.Poll.Applying != nil && st.Poll.Applying == nil
+	if _, emitted := receipt.Heads[n.logName()]; emitted || ended {
 		n.eng.nudgeReaders(n.name())
 	}
 	return nil

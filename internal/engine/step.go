@@ -15,12 +15,10 @@ import (
 func (n *node) step(ctx context.Context) (more bool, err error) {
 	n.work.Lock()
 	defer n.work.Unlock()
-	if n.emits == 0 {
-		n.emits = n.eng.now().UnixMilli()
-	}
+	n.openEmission()
 	defer func() {
 		if !more || err != nil {
-			n.emits = 0
+			n.closeEmission(ctx, err)
 		}
 	}()
 	if err := n.eng.clock.check(ctx); err != nil {

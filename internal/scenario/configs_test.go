@@ -62,6 +62,15 @@ func TestD1_DestinationTakenOut(t *testing.T) {
 				s.approve(stop.ID)
 			}
 			w.has(0)
+			lists := len(w.sb.Journal(sandbox.Query{Op: "list"}))
+			s.until("what went is not shown any more", func() bool {
+				v, err := s.app.Status(t.Context(), app.None{})
+				return err == nil && len(v.Destinations) == 0
+			})
+			s.leap(day, time.Hour)
+			if n := len(w.sb.Journal(sandbox.Query{Op: "list"})) - lists; n > 1 {
+				t.Errorf("a tenant that nothing is aimed at any more is listed %d times", n)
+			}
 		})
 	}
 }

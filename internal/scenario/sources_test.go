@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -122,4 +123,42 @@ func TestE11_FeedRemovedByApprovedCommit(t *testing.T) {
 		}
 	}
 	s.quiet()
+}
+
+// What was approved for a commit that is refused is no word for another one: its
+// withdrawals meet the guard.
+func TestE11_ApprovalOfAFailedCommitIsTakenBack(t *testing.T) {
+	const second = `
+  other: {class: http, interval: 1m, jitter: 0, config: {url: "FEEDS/other", line: '^(?P<indicator>\S+)\s+(?P<confidence>\d+)'}}`
+	const reports = `
+  reports: {class: defender, inputs: [feed], to: [contoso], mode: auto, settle: 2s, keep: {one: 'confidence >= 95'}, config: {action: audit}}`
+	meld := func(inputs string) string {
+		return `
+  meld: {class: aggregate, inputs: [` + inputs + `]}
+  defender: {class: defender, inputs: [meld], to: [contoso], mode: auto, settle: 2s, keep: {many: 'confidence < 95'}, config: {action: block}}
+`
+	}
+	w := newWorld(t)
+	w.feed("feed", append(hosts(0, 300, 80), host(900, 95))...)
+	w.feed("other", hosts(250, 500, 80)...)
+	s := w.open(feedNode + second + reports + meld("feed, other"))
+	w.has(501)
+	s.write(feedNode + meld("feed")) // takes a destination out as well, without a word for its row
+	for range 2 {
+		v, err := s.commit(app.CommitArgs{Preview: true})
+		if err != nil || v.Withdrawals["defender"]["other"] != 200 {
+			t.Fatalf("the preview says %v, %v; want 200 of other", v.Withdrawals, err)
+		}
+		if _, err = s.commit(app.CommitArgs{Approve: v.ID, By: "alice"}); err == nil || !strings.Contains(err.Error(), "on_remove") {
+			t.Fatalf("taken out with a live row: %v", err)
+		}
+	}
+	s.write(feedNode + reports + meld("feed"))
+	if _, err := s.commit(app.CommitArgs{By: "alice"}); err != nil {
+		t.Fatal(err)
+	}
+	s.until("the guard asks", func() bool { return s.condition("guard_stop") != nil })
+	if n := len(w.deleted()); n != 0 {
+		t.Errorf("%d withdrawn by the word for another commit", n)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/remeld/remeld/internal/app"
+	"github.com/remeld/remeld/internal/deliver"
 	"github.com/remeld/remeld/internal/deliver/reason"
 	"github.com/remeld/remeld/internal/sandbox"
 )
@@ -236,5 +237,31 @@ func TestE16_ClockJumpsWhileDown(t *testing.T) {
 	s.leap(2*time.Hour, time.Minute)
 	if w.writes() != before || s.condition("clock_jump") == nil {
 		t.Errorf("%d calls; conditions: %s", w.writes()-before, s.conditions())
+	}
+}
+
+// A tenant that cannot be listed for long is no matter of the log alone: people are told,
+// status says it, nothing is created, and it is over with the next listing.
+func TestD3_TenantNotListedForLong(t *testing.T) {
+	w := newWorld(t)
+	end := w.fault(sandbox.Rule{Op: "list", Action: sandbox.Action{Status: 503}})
+	w.feed("feed", hosts(0, 20, 80)...)
+	s := w.open(oneFeed)
+	s.leap(time.Hour, 30*time.Second)
+	v, err := s.app.Status(t.Context(), app.None{})
+	if err != nil || len(v.Destinations) != 1 || v.Destinations[0].Unlisted == "" {
+		t.Errorf("status %+v, %v", v.Destinations, err)
+	}
+	if c := s.condition(deliver.ListingFailing); c == nil || s.clock.Now().Sub(c.Since) < 50*time.Minute {
+		t.Errorf("conditions: %s", s.conditions())
+	}
+	if n := w.writes(); n != 0 {
+		t.Errorf("%d writes without a listing", n)
+	}
+	end()
+	w.has(20)
+	s.until("it is over", func() bool { return s.condition(deliver.ListingFailing) == nil })
+	if v, err = s.app.Status(t.Context(), app.None{}); err != nil || v.Destinations[0].Unlisted != "" {
+		t.Errorf("status %+v, %v", v.Destinations, err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/remeld/remeld/connector/mapping"
 	"github.com/remeld/remeld/indicator"
 	"github.com/remeld/remeld/sdk"
 
@@ -174,6 +175,33 @@ func TestD18_SpellingsOfAnAddressAreOneObject(t *testing.T) {
 	for _, listed := range []string{"2001:db8::a", "2001:DB8:0:0:0:0:0:a", "2001:0db8:0000:0000:0000:0000:0000:000a"} {
 		if got := slotOf("IpAddress", listed, nil); got != sent {
 			t.Errorf("%s is %s, sent as %s", listed, got, sent)
+		}
+	}
+}
+
+// TestRulesSayWhatBlocks: the rule that counts decides, in whatever case its word is
+// written, and Blocks says what Map does.
+func TestRulesSayWhatBlocks(t *testing.T) {
+	t.Parallel()
+	for _, node := range []string{"audit", "warn", "block"} {
+		cfg := Config{Action: node, Title: "x", Describe: "x", Rules: []mapping.Rule{
+			{When: `hasTag(name = "stop")`, Action: "Block"}, {When: `hasTag(name = "ask")`, Action: "warn"},
+			{When: `hasTag(name = "watch")`, Action: "audit"}, {When: `hasTag(name = "low")`, Severity: "low"},
+		}}
+		tgt, err := mapper(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for tag, want := range map[string]string{"stop": "Block", "ask": "Warn", "watch": "Audit", "low": actions[node], "": actions[node]} {
+			rec := record(t, indicator.Domain, "bad.example")
+			rec.Attrs.Tags = []string{tag}
+			objects, unfit := tgt.Map(rec)
+			if unfit != nil || len(objects) != 1 || objects[0].Action != want {
+				t.Fatalf("%s, %q: %+v %v", node, tag, objects, unfit)
+			}
+			if tgt.Blocks(rec) != (want != "Audit") {
+				t.Errorf("%s, %q: Blocks says %v of %s", node, tag, tgt.Blocks(rec), want)
+			}
 		}
 	}
 }

@@ -73,9 +73,11 @@ func mapper(cfg Config) (*target, error) {
 	}, nil
 }
 
-// blocks: the node or one of its rules stops something.
-func (t *target) blocks() bool {
-	return t.action != mapping.DefenderAudit || t.rules.Acts("block", "warn")
+// Blocks: what the node or the rule that counts does about the record stops something,
+// if only until a user goes on; an audit reports.
+func (t *target) Blocks(rec *indicator.Record) bool {
+	_, said := t.rule(rec)
+	return said.action != mapping.DefenderAudit
 }
 
 // Info declares the published limits (Microsoft Learn, indicators API pages). Single
@@ -95,7 +97,7 @@ func (t *target) Info() sdk.TargetInfo {
 			sdk.OpDelete: {Batch: api.MaxDelete, PerMinute: 30, PerHour: 1500, RateKey: rate("/batchdelete")},
 			sdk.OpList:   {Batch: api.MaxTop, PerMinute: 100, PerHour: 1500, RateKey: rate("/list")},
 		},
-		ReadLag: readLag, App: t.conn.ClientID, Blocks: t.blocks(), MaxTLP: indicator.AmberStrict, Connection: t.name,
+		ReadLag: readLag, App: t.conn.ClientID, MaxTLP: indicator.AmberStrict, Connection: t.name,
 		Expiry: map[indicator.Kind]time.Duration{
 			indicator.IPv4: network, indicator.IPv6: network, indicator.Domain: network, indicator.URL: network,
 			indicator.MD5: file, indicator.SHA1: file, indicator.SHA256: file, indicator.Certificate: file,

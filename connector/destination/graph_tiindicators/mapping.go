@@ -27,14 +27,7 @@ func (t *target) Map(rec *indicator.Record) ([]sdk.Object, *sdk.Unfit) {
 	if why := t.fits(rec); why != nil {
 		return nil, why
 	}
-	ruled, rule := t.rules.Apply(rec)
-	action, life := t.config.Action, time.Duration(0)
-	if rule != nil {
-		life = rule.Expiration
-		if rule.Action != "" {
-			action = rule.Action
-		}
-	}
+	ruled, action, life := t.rule(rec)
 	var objects []sdk.Object
 	parts := t.parts(rec)
 	for _, part := range parts {
@@ -45,6 +38,26 @@ func (t *target) Map(rec *indicator.Record) ([]sdk.Object, *sdk.Unfit) {
 		objects = append(objects, o)
 	}
 	return objects, nil
+}
+
+// rule applies the node's rules to a record: what it is then, what is done on a match,
+// and how long it lives, 0 for as long as its kind.
+func (t *target) rule(rec *indicator.Record) (ruled *indicator.Record, action string, life time.Duration) {
+	ruled, r := t.rules.Apply(rec)
+	action = t.config.Action
+	if r == nil {
+		return ruled, action, 0
+	}
+	if r.Action != "" {
+		action = r.Action
+	}
+	return ruled, action, r.Expiration
+}
+
+// Blocks: what the node or the rule that counts does about the record stops something.
+func (t *target) Blocks(rec *indicator.Record) bool {
+	_, action, _ := t.rule(rec)
+	return action == string(api.Block)
 }
 
 // Fit says what Map would refuse, without building a body.

@@ -328,3 +328,26 @@ func TestMatchReadsItemByItem(t *testing.T) {
 		t.Errorf("an answer without an item: %v", err)
 	}
 }
+
+// TestRulesSayWhatBlocks: the rule that counts decides, in whatever case its word is
+// written, and Blocks says what Map does.
+func TestRulesSayWhatBlocks(t *testing.T) {
+	t.Parallel()
+	for _, node := range []string{"alert", "block", "allow"} {
+		tgt := testTarget(t, func(c *Config) {
+			c.Product, c.Action = api.Defender, node
+			c.Rules = []mapping.Rule{{When: `hasTag(name = "stop")`, Action: "Block"}, {When: `hasTag(name = "watch")`, Action: "alert"}, {When: `hasTag(name = "low")`, Severity: "low"}}
+		})
+		for tag, want := range map[string]string{"stop": "block", "watch": "alert", "low": node, "": node} {
+			rec := record(t, indicator.Domain, "bad.example")
+			rec.Attrs.Tags = []string{tag}
+			objects, unfit := tgt.Map(rec)
+			if unfit != nil || len(objects) != 1 || objects[0].Action != want {
+				t.Fatalf("%s, %q: %+v %v", node, tag, objects, unfit)
+			}
+			if tgt.Blocks(rec) != (want == "block") {
+				t.Errorf("%s, %q: Blocks says %v of %s", node, tag, tgt.Blocks(rec), want)
+			}
+		}
+	}
+}

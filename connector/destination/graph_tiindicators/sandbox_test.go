@@ -316,10 +316,10 @@ func TestInfo(t *testing.T) {
 	_, target, _ := open(t, nil)
 	_, defender, _ := open(t, func(c *Config) { c.Product, c.Reserve, c.Action = api.Defender, 500, "block" })
 	s, d := target.Info(), defender.Info()
-	if s.Capacity != 0 || s.Blocks || s.Ops[sdk.OpUpsert].Batch != 100 || s.Ops[sdk.OpUpsert].Idempotent || !s.Ops[sdk.OpUpdate].Idempotent || s.Ops[sdk.OpUpdate].Batch != 100 {
+	if s.Capacity != 0 || s.Ops[sdk.OpUpsert].Batch != 100 || s.Ops[sdk.OpUpsert].Idempotent || !s.Ops[sdk.OpUpdate].Idempotent || s.Ops[sdk.OpUpdate].Batch != 100 {
 		t.Errorf("%+v", s)
 	}
-	if d.Capacity != 15_000 || d.Reserve != 500 || !d.Blocks || d.Quota != "defender/"+sandbox.DemoTenant || d.Domain == s.Domain || d.Ops[sdk.OpUpdate].Batch != 1 || d.Ops[sdk.OpDelete].Batch != 1 {
+	if d.Capacity != 15_000 || d.Reserve != 500 || d.Quota != "defender/"+sandbox.DemoTenant || d.Domain == s.Domain || d.Ops[sdk.OpUpdate].Batch != 1 || d.Ops[sdk.OpDelete].Batch != 1 {
 		t.Errorf("%+v", d)
 	}
 	if !strings.Contains(s.Deprecated, "2024-04-10") || !strings.Contains(s.Deprecated, "class sentinel") {

@@ -72,7 +72,7 @@ func (t *target) Info() sdk.TargetInfo {
 	info := sdk.TargetInfo{
 		Domain: domain, Quota: domain,
 		Ops:     map[sdk.OpName]sdk.Op{sdk.OpUpsert: call, sdk.OpUpdate: one, sdk.OpDelete: call, sdk.OpList: page},
-		ReadLag: readLag, App: t.conn.ClientID, Blocks: t.config.Action == string(api.Block) || t.rules.Acts(string(api.Block)),
+		ReadLag: readLag, App: t.conn.ClientID,
 		MaxTLP: indicator.AmberStrict, Connection: t.name, Expiry: t.config.Expiration.life(), Deprecated: deprecated,
 	}
 	if t.config.Product == api.Defender {

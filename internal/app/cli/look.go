@@ -62,6 +62,8 @@ func destinationState(d deliver.Status) string {
 		return "stopped: " + d.Stopped
 	case !d.Approved:
 		return "waits for approval of its first plan"
+	case d.Unlisted != "":
+		return oneLine("not listed: " + d.Unlisted)
 	case d.Applying:
 		return "applying"
 	}

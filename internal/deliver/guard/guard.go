@@ -129,7 +129,10 @@ type bucket struct {
 
 // Allowance lets changes of a key pass until it is used up or over.
 type Allowance struct {
-	Key    Key       `json:"key"`
+	Key Key `json:"key"`
+	// ID names what was approved, so that the same word given twice counts once, and can
+	// be taken back; "" is a word that stands beside every other.
+	ID     string    `json:"id,omitempty"`
 	Left   int       `json:"left"`
 	Until  time.Time `json:"until"`
 	By     string    `json:"by"`
@@ -216,6 +219,13 @@ func (w *Window) Swaps(now time.Time) int {
 
 // Allow records a person's word.
 func (w *Window) Allow(a Allowance) { w.Allowed = append(w.Allowed, a) }
+
+// Forbid takes back what is left of a word, and tells whether anything was.
+func (w *Window) Forbid(id string) bool {
+	before := len(w.Allowed)
+	w.Allowed = slices.DeleteFunc(w.Allowed, func(a Allowance) bool { return a.ID == id })
+	return len(w.Allowed) < before
+}
 
 func (w *Window) trim(now time.Time) {
 	// A bucket of a time to come is from before the clock was set back; counting on in
