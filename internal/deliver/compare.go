@@ -283,7 +283,7 @@ func (p *planner) adoptable(s *site) {
 // (SEMANTICS D14). A refused replacement keeps the old object; a protective deletion
 // goes first and by itself, whatever becomes of its successor (SEMANTICS D4).
 func (p *planner) pair(s *site) {
-	incoming := map[string]*Item{}
+	incoming, refused := map[string]*Item{}, p.refusedSlots(s)
 	for _, it := range p.plan.Items {
 		if it.Domain == s.domain && it.Desired != "" && (it.Action == Create || it.Action == Frozen) {
 			incoming[it.Slot] = it
@@ -296,7 +296,7 @@ func (p *planner) pair(s *site) {
 		in := incoming[it.Slot]
 		switch {
 		case in == nil:
-			if p.refusedSlot(s, it) {
+			if refused[it.Slot] && !it.Reason.Protective() {
 				it.Action, it.Reason = Frozen, reason.ReplacementStuck
 			}
 		case it.Reason.Protective():
@@ -310,18 +310,16 @@ func (p *planner) pair(s *site) {
 	}
 }
 
-// refusedSlot: the service refused for good the object that should take the
-// place of this one, though the record still passes every rule.
-func (p *planner) refusedSlot(s *site, it *Item) bool {
-	if it.Reason.Protective() {
-		return false
-	}
+// refusedSlots are the slots of which the service refused for good the object that
+// should take the place of what is there, though the record still passes every rule.
+func (p *planner) refusedSlots(s *site) map[string]bool {
+	slots := map[string]bool{}
 	for _, r := range s.book.Rows {
-		if r.Slot == it.Slot && p.parkedStill(s, r) {
-			return true
+		if p.parkedStill(s, r) {
+			slots[r.Slot] = true
 		}
 	}
-	return false
+	return slots
 }
 
 // parkedStill: the service refused to create the object, and the very same object
