@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/internal/microsoft/testroom"
 	"github.com/remeld/remeld/sdk"
 
 	api "github.com/remeld/remeld/internal/microsoft/defender"
@@ -22,15 +23,6 @@ func testTarget(action string) *target {
 		panic(err) // the default config has no rules
 	}
 	return t
-}
-
-func record(t *testing.T, kind indicator.Kind, text string) *indicator.Record {
-	t.Helper()
-	i, err := indicator.Parse(kind, text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &indicator.Record{Indicator: i}
 }
 
 func TestMapKinds(t *testing.T) {
@@ -63,7 +55,7 @@ func TestMapKinds(t *testing.T) {
 		{indicator.SHA512, strings.Repeat("ab", 64), "block", "!unsupported_kind"},
 	}
 	for _, test := range tests {
-		objects, unfit := testTarget(test.action).Map(record(t, test.kind, test.text))
+		objects, unfit := testTarget(test.action).Map(testroom.Record(t, test.kind, test.text))
 		var got []string
 		for _, o := range objects {
 			got = append(got, o.Identity)
@@ -79,7 +71,7 @@ func TestMapKinds(t *testing.T) {
 
 func TestBodyHasWhatTheServiceDemands(t *testing.T) {
 	t.Parallel()
-	rec := record(t, indicator.Domain, "bad.example")
+	rec := testroom.Record(t, indicator.Domain, "bad.example")
 	rec.Attrs = indicator.Attributes{Confidence: indicator.Known(74), Severity: indicator.Known(4), TLP: indicator.Amber, Tags: []string{"rat"}, Sources: []string{"ipsum", "maltrail"}}
 	tgt := testTarget("audit")
 	objects, _ := tgt.Map(rec)
@@ -109,7 +101,7 @@ func TestBodyHasWhatTheServiceDemands(t *testing.T) {
 func TestD10_ScoreIsNotInTheHash(t *testing.T) {
 	t.Parallel()
 	tgt := testTarget("block")
-	rec := record(t, indicator.Domain, "bad.example")
+	rec := testroom.Record(t, indicator.Domain, "bad.example")
 	rec.Attrs.Confidence = indicator.Known(74)
 	before, _ := tgt.Map(rec)
 	rec.Attrs.Confidence = indicator.Known(90)
@@ -129,7 +121,7 @@ func TestD10_ScoreIsNotInTheHash(t *testing.T) {
 func TestListedHashIsTheMappedHash(t *testing.T) {
 	t.Parallel()
 	tgt := testTarget("audit")
-	rec := record(t, indicator.IPv6, "2001:4860:4860::8888")
+	rec := testroom.Record(t, indicator.IPv6, "2001:4860:4860::8888")
 	rec.Attrs.Confidence = indicator.Known(50)
 	objects, _ := tgt.Map(rec)
 	body, err := tgt.Encode(sdk.OpUpsert, []sdk.SendItem{{Object: objects[0], Mark: "m", Expires: time.Unix(0, 0)}})

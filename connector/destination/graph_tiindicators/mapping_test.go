@@ -3,8 +3,6 @@ package graphti
 import (
 	"encoding/json"
 	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/remeld/remeld/connector/mapping"
 	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/internal/microsoft/testroom"
 	"github.com/remeld/remeld/sdk"
 	"github.com/remeld/remeld/sdk/sdktest"
 
@@ -39,18 +38,9 @@ func testTarget(t *testing.T, change func(*Config)) *target {
 
 func atDefender(c *Config) { c.Product = api.Defender }
 
-func record(t *testing.T, kind indicator.Kind, text string) *indicator.Record {
-	t.Helper()
-	i, err := indicator.Parse(kind, text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &indicator.Record{Indicator: i}
-}
-
 func fullRecord(t *testing.T, kind indicator.Kind, text string) *indicator.Record {
 	t.Helper()
-	rec := record(t, kind, text)
+	rec := testroom.Record(t, kind, text)
 	rec.Attrs = indicator.Attributes{
 		Confidence: indicator.Known(74), Severity: indicator.Known(4), TLP: indicator.Amber, Owner: "ACME",
 		Tags: []string{"Ransomware"}, KillChain: []string{"actions-on-objectives", "installation"}, FalsePositives: 2,
@@ -83,7 +73,7 @@ func TestMapKinds(t *testing.T) {
 	}
 	for _, test := range tests {
 		for want, tgt := range map[string]*target{"S" + test.sentinel: testTarget(t, nil), "D" + test.defender: testTarget(t, atDefender)} {
-			rec := record(t, test.kind, test.text)
+			rec := testroom.Record(t, test.kind, test.text)
 			objects, unfit := tgt.Map(rec)
 			var got []string
 			for _, o := range objects {
@@ -126,7 +116,7 @@ func TestGuide20Example(t *testing.T) {
 	guide := func(c *Config) { c.Describe = "ThreatConnect | Owner: {owner}" }
 	host := fullRecord(t, indicator.Domain, "bad.example")
 	host.Attrs.Port, host.Attrs.Protocol = 443, "tcp"
-	bare := record(t, indicator.IPv6, "2001:db8::1")
+	bare := testroom.Record(t, indicator.IPv6, "2001:db8::1")
 	for name, call := range map[string]struct {
 		tgt   *target
 		op    sdk.OpName
@@ -135,8 +125,8 @@ func TestGuide20Example(t *testing.T) {
 	}{
 		"file.submit":         {testTarget(t, guide), sdk.OpUpsert, []*indicator.Record{fullRecord(t, indicator.MD5, strings.Repeat("AB", 16)), fullRecord(t, indicator.SHA256, strings.Repeat("AB", 32))}, false},
 		"host.submit":         {testTarget(t, guide), sdk.OpUpsert, []*indicator.Record{host}, false},
-		"address.submit":      {testTarget(t, guide), sdk.OpUpsert, []*indicator.Record{bare, record(t, indicator.IPv6, "abc:def:10::/48")}, false},
-		"mail.submit":         {testTarget(t, guide), sdk.OpUpsert, []*indicator.Record{fullRecord(t, indicator.Email, "a@bad.example"), record(t, indicator.EmailSubject, "Invoice"), record(t, indicator.UserAgent, "bad/1.0")}, false},
+		"address.submit":      {testTarget(t, guide), sdk.OpUpsert, []*indicator.Record{bare, testroom.Record(t, indicator.IPv6, "abc:def:10::/48")}, false},
+		"mail.submit":         {testTarget(t, guide), sdk.OpUpsert, []*indicator.Record{fullRecord(t, indicator.Email, "a@bad.example"), testroom.Record(t, indicator.EmailSubject, "Invoice"), testroom.Record(t, indicator.UserAgent, "bad/1.0")}, false},
 		"defender.submit":     {testTarget(t, atDefender), sdk.OpUpsert, []*indicator.Record{fullRecord(t, indicator.IPv4, "8.8.4.4"), bare}, false},
 		"host.update":         {testTarget(t, guide), sdk.OpUpdate, []*indicator.Record{host}, true},
 		"defender.update":     {testTarget(t, atDefender), sdk.OpUpdate, []*indicator.Record{host}, true},
@@ -153,34 +143,7 @@ func TestGuide20Example(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden(t, name+".json", body)
-	}
-}
-
-func golden(t *testing.T, name string, body []byte) {
-	t.Helper()
-	var v any
-	if err := json.Unmarshal(body, &v); err != nil {
-		t.Fatal(err)
-	}
-	got, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got = append(got, '\n')
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, got, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatalf("%v (run the test with -update to write it)", err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("differs from %s (-want +got):\n%s", file, diff)
+		testroom.Golden(t, name+".json", body, *update)
 	}
 }
 
