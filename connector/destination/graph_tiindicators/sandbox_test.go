@@ -2,6 +2,7 @@ package graphti
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -136,6 +137,37 @@ func checkListed(t *testing.T, target sdk.Target, items []sdk.SendItem) {
 			r.App != sandbox.DemoApp || !r.Expires.Equal(item.Expires.Truncate(time.Second)) {
 			t.Errorf("%s: sent as %s, listed %+v", item.Object.Identity, item.RemoteID, r)
 		}
+	}
+}
+
+// TestD18_WhatIsNoLongerSaidIsTakenBack: an update says it where a property is to be as
+// if it had never been said, or the row would stay as it was and look edited for ever.
+func TestD18_WhatIsNoLongerSaidIsTakenBack(t *testing.T) {
+	t.Parallel()
+	_, target, _ := open(t, nil)
+	rec := fullRecord(t, indicator.Domain, "bad.example")
+	rec.Attrs.Extra = map[string]any{"is_active": false, "diamond_model": "victim", "web_link": "https://tc.example/1"}
+	write := func(op sdk.OpName, id string) (sdk.Object, string) {
+		objects, unfit := target.Map(rec)
+		if unfit != nil {
+			t.Fatalf("%+v", unfit)
+		}
+		out := testroom.Send(t, target, op, []sdk.SendItem{{Object: objects[0], RemoteID: id, Mark: "soc-1", Expires: time.Now().Add(time.Hour)}})
+		if out[0].Status != sdk.Accepted {
+			t.Fatalf("%+v", out[0])
+		}
+		return objects[0], out[0].RemoteID
+	}
+	said, id := write(sdk.OpUpsert, "")
+	rec.Attrs = indicator.Attributes{TLP: rec.Attrs.TLP}
+	unsaid, _ := write(sdk.OpUpdate, id)
+	row := list(t, target)[said.Identity]
+	if row.ID != id || unsaid.Hash == said.Hash || row.Hash != unsaid.Hash {
+		t.Errorf("said %s, unsaid %s, listed %+v %s", said.Hash, unsaid.Hash, row, row.Raw)
+	}
+	var left api.Indicator
+	if err := json.Unmarshal(row.Raw, &left); err != nil || left.IsActive == nil || !*left.IsActive || left.Confidence == nil || *left.Confidence != 0 {
+		t.Errorf("%s, %v", row.Raw, err)
 	}
 }
 

@@ -55,6 +55,12 @@ func read(item *sdk.SendItem) (*api.Indicator, error) {
 	return &ind, nil
 }
 
+// unsaid is what a property is where nothing is said of it: the service's own defaults.
+var unsaid = map[string]any{
+	"additionalInformation": "", "knownFalsePositives": "", "severity": defaultSeverity, "passiveOnly": false, "isActive": true,
+	"confidence": 0, "diamondModel": unknownMember,
+}
+
 // encodeUpdate writes what an update shall say also where that is nothing: a list
 // that has become empty and a text that is gone must not stay as they were.
 func encodeUpdate(inds []api.Indicator) ([]byte, error) {
@@ -75,7 +81,7 @@ func encodeUpdate(inds []api.Indicator) ([]byte, error) {
 				out[i][name] = []string{}
 			}
 		}
-		for name, nothing := range map[string]any{"additionalInformation": "", "knownFalsePositives": "", "severity": defaultSeverity, "passiveOnly": false} {
+		for name, nothing := range unsaid {
 			if out[i][name] == nil {
 				out[i][name] = nothing
 			}
