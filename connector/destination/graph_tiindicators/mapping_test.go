@@ -291,3 +291,15 @@ func TestMatchReadsItemByItem(t *testing.T) {
 		t.Errorf("an answer without an item: %v", err)
 	}
 }
+
+// TestAProvidersOwnTroubleParksNobody: of one item too, as of a whole call.
+func TestAProvidersOwnTroubleParksNobody(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]sdk.Status{"TooManyRequests": sdk.Later, "429": sdk.Later, "InternalServerError": sdk.Later, "InvalidInput": sdk.Rejected, "": sdk.Rejected} {
+		item := api.Item{Error: `{"error":{"code":"` + code + `","message":"in words"}}`}
+		item.ID = "Failed to create, check Error element for reason"
+		if out := outcome(&item); out.Status != want || out.RemoteID != "" || out.Reason != "in words" {
+			t.Errorf("%s: %+v", code, out)
+		}
+	}
+}

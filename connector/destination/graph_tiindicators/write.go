@@ -188,6 +188,14 @@ func match(op sdk.OpName, sent []api.Indicator, got []api.Item) ([]sdk.Outcome, 
 	return out, nil
 }
 
+// passing are the codes, in small letters, by which a provider behind Graph says of one
+// item that it is busy or failed itself (Microsoft Graph, error responses; Defender's
+// error codes): nothing is wrong with the item.
+var passing = map[string]bool{
+	"429": true, "toomanyrequests": true, "activitylimitreached": true, "internalservererror": true, "500": true, "502": true, "503": true, "504": true,
+	"unknownerror": true, "generalexception": true, "servicenotavailable": true, "serviceunavailable": true, "timeout": true,
+}
+
 // outcome reads an item: the HTTP status says nothing on it, and the id of one that
 // failed is a sentence.
 func outcome(item *api.Item) sdk.Outcome {
@@ -197,6 +205,8 @@ func outcome(item *api.Item) sdk.Outcome {
 		return sdk.Outcome{Status: sdk.Accepted, RemoteID: item.ID}
 	case strings.HasPrefix(message, "Max capacity exceeded"):
 		return sdk.Outcome{Status: sdk.Full, Code: "capacity", Reason: message}
+	case passing[strings.ToLower(code)]:
+		return sdk.Outcome{Status: sdk.Later, Code: code, Reason: message}
 	case code == "":
 		code = "refused_item"
 	}
