@@ -129,7 +129,6 @@ func Compile(rules []Rule) (Rules, error) {
 			return nil, fmt.Errorf("rules.%d.when: %s", i, msg)
 		}
 		out[i] = compiled{Rule: r, filter: f}
-		out[i].Action = strings.ToLower(r.Action) // Check takes the words in any case
 		out[i].severity, _ = parseSeverity(r.Severity)
 	}
 	return out, nil

@@ -1,7 +1,6 @@
 package defender
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -16,14 +15,15 @@ import (
 
 	"github.com/remeld/remeld/indicator"
 	"github.com/remeld/remeld/internal/microsoft/entra"
+	"github.com/remeld/remeld/internal/microsoft/testroom"
 	"github.com/remeld/remeld/internal/sandbox"
 	"github.com/remeld/remeld/sdk"
 
 	api "github.com/remeld/remeld/internal/microsoft/defender"
 )
 
-// aim builds a target of a sandbox with device groups.
-func aim(t *testing.T, sb *sandbox.Sandbox, change func(*Config)) *target {
+// aim builds a target of a room with device groups.
+func aim(t *testing.T, room *testroom.Room, change func(*Config)) *target {
 	t.Helper()
 	cfg := defaults()
 	cfg.Action = "block"
@@ -31,26 +31,18 @@ func aim(t *testing.T, sb *sandbox.Sandbox, change func(*Config)) *target {
 	for _, err := range cfg.Validate() {
 		t.Fatal(err)
 	}
-	made, err := build(cfg, sdk.Env{Node: "defender", Clock: wall{}, Log: slog.New(slog.NewTextHandler(&bytes.Buffer{}, nil)),
-		Connection: &sdk.Connection{Name: "sandbox", Type: entra.Type, Config: &entra.Connection{
-			TenantID: sandbox.DemoTenant, ClientID: sandbox.DemoApp, ClientSecret: sandbox.DemoSecret, Authority: sb.URL(), Defender: sb.URL(), CA: sb.CAFile(),
-		}}})
+	made, err := build(cfg, room.Env("defender"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return made.(*target)
 }
 
-func grouped(t *testing.T, roles ...string) *sandbox.Sandbox {
+func grouped(t *testing.T, roles ...string) *testroom.Room {
 	t.Helper()
 	tenants := sandbox.DefaultTenants()
 	tenants[0].Apps[0].Roles = roles
-	sb, err := sandbox.Start(t.Context(), sandbox.Options{Dir: t.TempDir(), Groups: []string{"Servers", "Tier 0, domain"}, Tenants: tenants})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { sb.Close() })
-	return sb
+	return testroom.Open(t, sandbox.Options{Groups: []string{"Servers", "Tier 0, domain"}, Tenants: tenants})
 }
 
 func create(t *testing.T, tgt *target, recs ...*indicator.Record) []sdk.SendItem {
@@ -82,7 +74,7 @@ func TestD1_ScopesOfOneTenantAreDomainsOfTheirOwn(t *testing.T) {
 	servers := aim(t, sb, func(c *Config) { c.Groups = []string{"Servers"} })
 	both := aim(t, sb, func(c *Config) { c.Groups = []string{"Tier 0, domain", "Servers"} })
 	ids, domains := map[string]bool{}, map[string]bool{}
-	rec := record(t, indicator.Domain, "bad.example")
+	rec := testroom.Record(t, indicator.Domain, "bad.example")
 	for _, tgt := range []*target{everywhere, servers, both} {
 		item := create(t, tgt, rec)[0]
 		ids[item.RemoteID], domains[tgt.Info().Domain] = true, true
@@ -123,31 +115,33 @@ func (p *pages) Do(r *http.Request) (*http.Response, error) {
 func (p *pages) Token(context.Context, string) (string, bool, error) { return "fake", true, nil }
 func (p *pages) Forget()                                             {}
 
-// TestD3_ANextLinkIsFollowed: a page that names another one is not the last, however
-// few rows it has; one that names itself is no listing.
-func TestD3_ANextLinkIsFollowed(t *testing.T) {
+// TestD3_APageThatNamesAnotherIsNotTheLast, however few rows it has. What is behind it
+// is asked for at the API's own host, whatever host the link names.
+func TestD3_APageThatNamesAnotherIsNotTheLast(t *testing.T) {
 	t.Parallel()
-	const next = "https://api.example/api/indicators?$skiptoken=2"
+	const next = `"@odata.nextLink":"https://other.example/api/indicators?$skiptoken=2"`
 	row := func(id int) string { return fmt.Sprintf(`{"id":"%d","indicatorValue":"h%d.example"}`, id, id) }
-	first := `{"value":[` + row(1) + `],"@odata.nextLink":"` + next + `"}`
+	first := `{"value":[` + row(1) + `],` + next + `}`
 	for _, test := range []struct {
 		bodies []string
 		count  int // -1: the listing must not count as complete
 	}{
 		{[]string{first, `{"value":[` + row(2) + `]}`}, 2},
-		{[]string{first, `{"value":[],"@odata.nextLink":"` + next + `"}`}, -1},
+		{[]string{first, `{"value":[]}`}, 1},
+		{[]string{first, `{"value":[],` + next + `}`}, -1},
 		{[]string{first, `{"value":[` + row(1) + `]}`}, -1},
+		{[]string{first, `{}`}, -1},
 	} {
 		tgt := testTarget("block")
 		tgt.conn, tgt.log = &entra.Connection{}, slog.New(slog.DiscardHandler)
 		p := &pages{bodies: test.bodies}
 		tgt.tokens = entra.NewTokenSource(entra.Connection{}, p)
 		tgt.client = api.New("https://api.example", "scope", p, p)
-		l, err := tgt.List(t.Context(), free, func(sdk.Remote) error { return nil })
+		l, err := tgt.List(t.Context(), testroom.Free, func(sdk.Remote) error { return nil })
 		if (err != nil) != (test.count < 0) || err == nil && l.Count != test.count {
-			t.Errorf("%+v, %v, want %d", l, err, test.count)
+			t.Errorf("%v: %+v, %v, want %d", test.bodies, l, err, test.count)
 		}
-		if len(p.asked) < 2 || p.asked[1] != next {
+		if len(p.asked) != 2 || p.asked[1] != "https://api.example/api/indicators?%24skip=1&%24top=10000" {
 			t.Errorf("asked %v", p.asked)
 		}
 	}
@@ -156,11 +150,11 @@ func TestD3_ANextLinkIsFollowed(t *testing.T) {
 // TestDeviceGroupsAreKnownBeforeAnythingIsListed, and so before anything is created.
 func TestDeviceGroupsAreKnownBeforeAnythingIsListed(t *testing.T) {
 	t.Parallel()
-	for words, sb := range map[string]*sandbox.Sandbox{
+	for words, sb := range map[string]*testroom.Room{
 		`no device group "servers"`: grouped(t, "Ti.ReadWrite.All", "Score.Read.All"), "Score.Read.All": grouped(t, "Ti.ReadWrite.All"),
 	} {
 		tgt := aim(t, sb, func(c *Config) { c.Groups = []string{"servers"} })
-		_, err := tgt.List(t.Context(), free, func(sdk.Remote) error { t.Error("a row was listed"); return nil })
+		_, err := tgt.List(t.Context(), testroom.Free, func(sdk.Remote) error { t.Error("a row was listed"); return nil })
 		if err == nil || !strings.Contains(err.Error(), words) {
 			t.Errorf("%v, want %s", err, words)
 		}
@@ -173,8 +167,8 @@ func TestFileBlockAndEducateURL(t *testing.T) {
 	tgt := aim(t, sb, func(c *Config) {
 		c.FileBlock, c.EducateURL = "block_and_remediate", "https://intranet.example/why"
 	})
-	items := create(t, tgt, record(t, indicator.SHA256, strings.Repeat("ab", 32)), record(t, indicator.URL, "https://bad.example/x"),
-		record(t, indicator.Domain, "bad.example"), record(t, indicator.Certificate, strings.Repeat("cd", 20)))
+	items := create(t, tgt, testroom.Record(t, indicator.SHA256, strings.Repeat("ab", 32)), testroom.Record(t, indicator.URL, "https://bad.example/x"),
+		testroom.Record(t, indicator.Domain, "bad.example"), testroom.Record(t, indicator.Certificate, strings.Repeat("cd", 20)))
 	got := map[string]string{}
 	for _, r := range list(t, tgt) {
 		var l api.Listed
@@ -202,7 +196,7 @@ func TestTechniquesAreReadBack(t *testing.T) {
 	t.Parallel()
 	sb := grouped(t, "Ti.ReadWrite.All")
 	tgt := aim(t, sb, func(c *Config) { c.Techniques, c.Category = true, true })
-	rec := record(t, indicator.Domain, "bad.example")
+	rec := testroom.Record(t, indicator.Domain, "bad.example")
 	rec.Attrs.KillChain, rec.Attrs.Tags = []string{"mitre-attack:command-and-control"}, []string{"T1566.002", "t1071 - C2", "T15"}
 	item := create(t, tgt, rec)[0]
 	var l api.Listed

@@ -10,6 +10,7 @@ import (
 
 	"github.com/remeld/remeld/connector/mapping"
 	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/internal/microsoft/testroom"
 	"github.com/remeld/remeld/sdk"
 
 	api "github.com/remeld/remeld/internal/microsoft/defender"
@@ -23,15 +24,6 @@ func testTarget(action string) *target {
 		panic(err) // the default config has no rules
 	}
 	return t
-}
-
-func record(t *testing.T, kind indicator.Kind, text string) *indicator.Record {
-	t.Helper()
-	i, err := indicator.Parse(kind, text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &indicator.Record{Indicator: i}
 }
 
 func TestMapKinds(t *testing.T) {
@@ -64,7 +56,7 @@ func TestMapKinds(t *testing.T) {
 		{indicator.SHA512, strings.Repeat("ab", 64), "block", "!unsupported_kind"},
 	}
 	for _, test := range tests {
-		objects, unfit := testTarget(test.action).Map(record(t, test.kind, test.text))
+		objects, unfit := testTarget(test.action).Map(testroom.Record(t, test.kind, test.text))
 		var got []string
 		for _, o := range objects {
 			got = append(got, o.Identity)
@@ -80,7 +72,7 @@ func TestMapKinds(t *testing.T) {
 
 func TestBodyHasWhatTheServiceDemands(t *testing.T) {
 	t.Parallel()
-	rec := record(t, indicator.Domain, "bad.example")
+	rec := testroom.Record(t, indicator.Domain, "bad.example")
 	rec.Attrs = indicator.Attributes{Confidence: indicator.Known(74), Severity: indicator.Known(4), TLP: indicator.Amber, Tags: []string{"rat"}, Sources: []string{"ipsum", "maltrail"}}
 	tgt := testTarget("audit")
 	objects, _ := tgt.Map(rec)
@@ -110,7 +102,7 @@ func TestBodyHasWhatTheServiceDemands(t *testing.T) {
 func TestD10_ScoreIsNotInTheHash(t *testing.T) {
 	t.Parallel()
 	tgt := testTarget("block")
-	rec := record(t, indicator.Domain, "bad.example")
+	rec := testroom.Record(t, indicator.Domain, "bad.example")
 	rec.Attrs.Confidence = indicator.Known(74)
 	before, _ := tgt.Map(rec)
 	rec.Attrs.Confidence = indicator.Known(90)
@@ -130,7 +122,7 @@ func TestD10_ScoreIsNotInTheHash(t *testing.T) {
 func TestListedHashIsTheMappedHash(t *testing.T) {
 	t.Parallel()
 	tgt := testTarget("audit")
-	rec := record(t, indicator.IPv6, "2001:4860:4860::8888")
+	rec := testroom.Record(t, indicator.IPv6, "2001:4860:4860::8888")
 	rec.Attrs.Confidence = indicator.Known(50)
 	objects, _ := tgt.Map(rec)
 	body, err := tgt.Encode(sdk.OpUpsert, []sdk.SendItem{{Object: objects[0], Mark: "m", Expires: time.Unix(0, 0)}})
@@ -179,13 +171,12 @@ func TestD18_SpellingsOfAnAddressAreOneObject(t *testing.T) {
 	}
 }
 
-// TestRulesSayWhatBlocks: the rule that counts decides, in whatever case its word is
-// written, and Blocks says what Map does.
+// TestRulesSayWhatBlocks: the rule that counts decides, and Blocks says what Map does.
 func TestRulesSayWhatBlocks(t *testing.T) {
 	t.Parallel()
 	for _, node := range []string{"audit", "warn", "block"} {
 		cfg := Config{Action: node, Title: "x", Describe: "x", Rules: []mapping.Rule{
-			{When: `hasTag(name = "stop")`, Action: "Block"}, {When: `hasTag(name = "ask")`, Action: "warn"},
+			{When: `hasTag(name = "stop")`, Action: "block"}, {When: `hasTag(name = "ask")`, Action: "warn"},
 			{When: `hasTag(name = "watch")`, Action: "audit"}, {When: `hasTag(name = "low")`, Severity: "low"},
 		}}
 		tgt, err := mapper(cfg)
@@ -193,7 +184,7 @@ func TestRulesSayWhatBlocks(t *testing.T) {
 			t.Fatal(err)
 		}
 		for tag, want := range map[string]string{"stop": "Block", "ask": "Warn", "watch": "Audit", "low": actions[node], "": actions[node]} {
-			rec := record(t, indicator.Domain, "bad.example")
+			rec := testroom.Record(t, indicator.Domain, "bad.example")
 			rec.Attrs.Tags = []string{tag}
 			objects, unfit := tgt.Map(rec)
 			if unfit != nil || len(objects) != 1 || objects[0].Action != want {

@@ -2,60 +2,37 @@ package defender
 
 import (
 	"bytes"
-	"context"
 	"errors"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/remeld/remeld/indicator"
 	"github.com/remeld/remeld/internal/microsoft/entra"
+	"github.com/remeld/remeld/internal/microsoft/testroom"
 	"github.com/remeld/remeld/internal/sandbox"
 	"github.com/remeld/remeld/sdk"
 )
 
-// wall is the clock of tests against the sandbox, which runs in real time here.
-type wall struct{}
-
-func (wall) Now() time.Time { return time.Now() }
-func (wall) Sleep(ctx context.Context, _ time.Duration) error {
-	return ctx.Err()
-}
-
 func open(t *testing.T, change func(*entra.Connection)) (*sandbox.Sandbox, sdk.Target, *bytes.Buffer) {
 	t.Helper()
-	sb, err := sandbox.Start(t.Context(), sandbox.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { sb.Close() })
-	conn := &entra.Connection{
-		TenantID: sandbox.DemoTenant, ClientID: sandbox.DemoApp, ClientSecret: sandbox.DemoSecret,
-		Authority: sb.URL(), Defender: sb.URL(), CA: sb.CAFile(),
-	}
+	room := testroom.Open(t, sandbox.Options{})
 	if change != nil {
-		change(conn)
+		change(room.Login)
 	}
-	var log bytes.Buffer
 	cfg := defaults()
 	cfg.Action = "block"
-	target, err := build(cfg, sdk.Env{
-		Node: "defender", Clock: wall{}, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Connection: &sdk.Connection{Name: "sandbox", Type: entra.Type, Config: conn},
-	})
+	target, err := build(cfg, room.Env("defender"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sb, target, &log
+	return room.Sandbox, target, room.Log
 }
-
-func free(context.Context, sdk.OpName) error { return nil }
 
 func list(t *testing.T, target sdk.Target) []sdk.Remote {
 	t.Helper()
 	var rows []sdk.Remote
-	if _, err := target.List(t.Context(), free, func(r sdk.Remote) error { rows = append(rows, r); return nil }); err != nil {
+	if _, err := target.List(t.Context(), testroom.Free, func(r sdk.Remote) error { rows = append(rows, r); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	return rows
@@ -71,7 +48,7 @@ func TestLifeOfAnObject(t *testing.T) {
 		indicator.URL: "https://bad.example/A?b=%2B", indicator.SHA256: strings.Repeat("ab", 32),
 		indicator.Certificate: strings.Repeat("cd", 20), indicator.MD5: strings.Repeat("ef", 16),
 	} {
-		objects, unfit := target.Map(record(t, kind, text))
+		objects, unfit := target.Map(testroom.Record(t, kind, text))
 		if unfit != nil {
 			t.Fatalf("%s: %+v", text, unfit)
 		}
@@ -141,7 +118,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, target, log := open(t, test.change)
-			_, err := target.List(t.Context(), free, func(sdk.Remote) error { return nil })
+			_, err := target.List(t.Context(), testroom.Free, func(sdk.Remote) error { return nil })
 			if sdk.FailureOf(err) != test.failure || !strings.Contains(err.Error(), test.words) {
 				t.Errorf("got %s: %v", sdk.FailureOf(err), err)
 			}
@@ -162,7 +139,7 @@ func TestMissingRoleIsNamed(t *testing.T) {
 	if err := sb.SetTenant(tenants[0]); err != nil {
 		t.Fatal(err)
 	}
-	_, err := target.List(t.Context(), free, func(sdk.Remote) error { return nil })
+	_, err := target.List(t.Context(), testroom.Free, func(sdk.Remote) error { return nil })
 	if sdk.FailureOf(err) != sdk.Forbidden || !strings.Contains(err.Error(), "Ti.ReadWrite.All") {
 		t.Errorf("%s: %v", sdk.FailureOf(err), err)
 	}
@@ -173,7 +150,7 @@ func TestMissingRoleIsNamed(t *testing.T) {
 func TestD11_LostAnswerIsInDoubt(t *testing.T) {
 	t.Parallel()
 	sb, target, _ := open(t, nil)
-	objects, _ := target.Map(record(t, indicator.Domain, "bad.example"))
+	objects, _ := target.Map(testroom.Record(t, indicator.Domain, "bad.example"))
 	body, err := target.Encode(sdk.OpUpsert, []sdk.SendItem{{Object: objects[0], Mark: "m", Expires: time.Now().Add(time.Hour)}})
 	if err != nil {
 		t.Fatal(err)

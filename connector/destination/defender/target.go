@@ -113,18 +113,18 @@ func (t *target) List(ctx context.Context, gate sdk.Gate, fn func(sdk.Remote) er
 	}
 	listing := sdk.Listing{OwnOnly: t.ownOnly(ctx)}
 	seen, dropped := map[string]bool{}, int64(0)
-	for next := ""; ; {
+	for {
 		if err := gate(ctx, sdk.OpList); err != nil {
 			return listing, err
 		}
-		page, after, served, err := t.client.List(ctx, next, listing.Count)
+		page, more, served, err := t.client.List(ctx, listing.Count)
 		if err != nil {
 			return listing, err
 		}
 		listing.ServerTime = served
 		for i := range page {
 			if seen[page[i].ID] {
-				return listing, shifted("id " + page[i].ID + " came twice")
+				return listing, &sdk.Error{Failure: sdk.Unavailable, Message: "the tenant's indicators changed while they were listed (id " + page[i].ID + " came twice); it will be listed again"}
 			}
 			seen[page[i].ID] = true
 			if strings.HasSuffix(page[i].ExternalID, techniquesSent) && len(page[i].Techniques) == 0 {
@@ -135,19 +135,11 @@ func (t *target) List(ctx context.Context, gate sdk.Gate, fn func(sdk.Remote) er
 			}
 		}
 		listing.Count += len(page)
-		switch {
-		case after != "" && after == next:
-			return listing, shifted("a page names itself as the next")
-		case after == "" && len(page) < api.MaxTop:
+		if len(page) < api.MaxTop && !more {
 			t.noteDropped(dropped)
 			return listing, nil
 		}
-		next = after
 	}
-}
-
-func shifted(how string) error {
-	return &sdk.Error{Failure: sdk.Unavailable, Message: "the tenant's indicators changed while they were listed (" + how + "); it will be listed again"}
 }
 
 // noteDropped keeps how many rows of a listing lost their techniques, and logs a new

@@ -205,6 +205,9 @@ func hashOf(i *api.Indicator) string {
 		c.Severity = new(api.Int)
 		*c.Severity = defaultSeverity
 	}
+	if c.DiamondModel == unknownMember {
+		c.DiamondModel = ""
+	}
 	if c.IsActive != nil && *c.IsActive { // as good as not said
 		c.IsActive = nil
 	}
@@ -214,7 +217,11 @@ func hashOf(i *api.Indicator) string {
 	return digest(&c)
 }
 
-const defaultSeverity = 3
+const (
+	defaultSeverity = 3
+	// unknownMember is the member of every enumeration for what is not said.
+	unknownMember = "unknown"
+)
 
 func digest(i *api.Indicator) string {
 	body, err := json.Marshal(i)

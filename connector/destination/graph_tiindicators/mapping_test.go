@@ -3,8 +3,6 @@ package graphti
 import (
 	"encoding/json"
 	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/remeld/remeld/connector/mapping"
 	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/internal/microsoft/testroom"
 	"github.com/remeld/remeld/sdk"
 	"github.com/remeld/remeld/sdk/sdktest"
 
@@ -39,18 +38,9 @@ func testTarget(t *testing.T, change func(*Config)) *target {
 
 func atDefender(c *Config) { c.Product = api.Defender }
 
-func record(t *testing.T, kind indicator.Kind, text string) *indicator.Record {
-	t.Helper()
-	i, err := indicator.Parse(kind, text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &indicator.Record{Indicator: i}
-}
-
 func fullRecord(t *testing.T, kind indicator.Kind, text string) *indicator.Record {
 	t.Helper()
-	rec := record(t, kind, text)
+	rec := testroom.Record(t, kind, text)
 	rec.Attrs = indicator.Attributes{
 		Confidence: indicator.Known(74), Severity: indicator.Known(4), TLP: indicator.Amber, Owner: "ACME",
 		Tags: []string{"Ransomware"}, KillChain: []string{"actions-on-objectives", "installation"}, FalsePositives: 2,
@@ -83,7 +73,7 @@ func TestMapKinds(t *testing.T) {
 	}
 	for _, test := range tests {
 		for want, tgt := range map[string]*target{"S" + test.sentinel: testTarget(t, nil), "D" + test.defender: testTarget(t, atDefender)} {
-			rec := record(t, test.kind, test.text)
+			rec := testroom.Record(t, test.kind, test.text)
 			objects, unfit := tgt.Map(rec)
 			var got []string
 			for _, o := range objects {
@@ -126,7 +116,7 @@ func TestGuide20Example(t *testing.T) {
 	guide := func(c *Config) { c.Describe = "ThreatConnect | Owner: {owner}" }
 	host := fullRecord(t, indicator.Domain, "bad.example")
 	host.Attrs.Port, host.Attrs.Protocol = 443, "tcp"
-	bare := record(t, indicator.IPv6, "2001:db8::1")
+	bare := testroom.Record(t, indicator.IPv6, "2001:db8::1")
 	for name, call := range map[string]struct {
 		tgt   *target
 		op    sdk.OpName
@@ -135,8 +125,8 @@ func TestGuide20Example(t *testing.T) {
 	}{
 		"file.submit":         {testTarget(t, guide), sdk.OpUpsert, []*indicator.Record{fullRecord(t, indicator.MD5, strings.Repeat("AB", 16)), fullRecord(t, indicator.SHA256, strings.Repeat("AB", 32))}, false},
 		"host.submit":         {testTarget(t, guide), sdk.OpUpsert, []*indicator.Record{host}, false},
-		"address.submit":      {testTarget(t, guide), sdk.OpUpsert, []*indicator.Record{bare, record(t, indicator.IPv6, "abc:def:10::/48")}, false},
-		"mail.submit":         {testTarget(t, guide), sdk.OpUpsert, []*indicator.Record{fullRecord(t, indicator.Email, "a@bad.example"), record(t, indicator.EmailSubject, "Invoice"), record(t, indicator.UserAgent, "bad/1.0")}, false},
+		"address.submit":      {testTarget(t, guide), sdk.OpUpsert, []*indicator.Record{bare, testroom.Record(t, indicator.IPv6, "abc:def:10::/48")}, false},
+		"mail.submit":         {testTarget(t, guide), sdk.OpUpsert, []*indicator.Record{fullRecord(t, indicator.Email, "a@bad.example"), testroom.Record(t, indicator.EmailSubject, "Invoice"), testroom.Record(t, indicator.UserAgent, "bad/1.0")}, false},
 		"defender.submit":     {testTarget(t, atDefender), sdk.OpUpsert, []*indicator.Record{fullRecord(t, indicator.IPv4, "8.8.4.4"), bare}, false},
 		"host.update":         {testTarget(t, guide), sdk.OpUpdate, []*indicator.Record{host}, true},
 		"defender.update":     {testTarget(t, atDefender), sdk.OpUpdate, []*indicator.Record{host}, true},
@@ -153,34 +143,7 @@ func TestGuide20Example(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden(t, name+".json", body)
-	}
-}
-
-func golden(t *testing.T, name string, body []byte) {
-	t.Helper()
-	var v any
-	if err := json.Unmarshal(body, &v); err != nil {
-		t.Fatal(err)
-	}
-	got, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got = append(got, '\n')
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, got, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatalf("%v (run the test with -update to write it)", err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("differs from %s (-want +got):\n%s", file, diff)
+		testroom.Golden(t, name+".json", body, *update)
 	}
 }
 
@@ -329,17 +292,16 @@ func TestMatchReadsItemByItem(t *testing.T) {
 	}
 }
 
-// TestRulesSayWhatBlocks: the rule that counts decides, in whatever case its word is
-// written, and Blocks says what Map does.
+// TestRulesSayWhatBlocks: the rule that counts decides, and Blocks says what Map does.
 func TestRulesSayWhatBlocks(t *testing.T) {
 	t.Parallel()
 	for _, node := range []string{"alert", "block", "allow"} {
 		tgt := testTarget(t, func(c *Config) {
 			c.Product, c.Action = api.Defender, node
-			c.Rules = []mapping.Rule{{When: `hasTag(name = "stop")`, Action: "Block"}, {When: `hasTag(name = "watch")`, Action: "alert"}, {When: `hasTag(name = "low")`, Severity: "low"}}
+			c.Rules = []mapping.Rule{{When: `hasTag(name = "stop")`, Action: "block"}, {When: `hasTag(name = "watch")`, Action: "alert"}, {When: `hasTag(name = "low")`, Severity: "low"}}
 		})
 		for tag, want := range map[string]string{"stop": "block", "watch": "alert", "low": node, "": node} {
-			rec := record(t, indicator.Domain, "bad.example")
+			rec := testroom.Record(t, indicator.Domain, "bad.example")
 			rec.Attrs.Tags = []string{tag}
 			objects, unfit := tgt.Map(rec)
 			if unfit != nil || len(objects) != 1 || objects[0].Action != want {
@@ -348,6 +310,18 @@ func TestRulesSayWhatBlocks(t *testing.T) {
 			if tgt.Blocks(rec) != (want == "block") {
 				t.Errorf("%s, %q: Blocks says %v of %s", node, tag, tgt.Blocks(rec), want)
 			}
+		}
+	}
+}
+
+// TestAProvidersOwnTroubleParksNobody: of one item too, as of a whole call.
+func TestAProvidersOwnTroubleParksNobody(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]sdk.Status{"TooManyRequests": sdk.Later, "429": sdk.Later, "InternalServerError": sdk.Later, "InvalidInput": sdk.Rejected, "": sdk.Rejected} {
+		item := api.Item{Error: `{"error":{"code":"` + code + `","message":"in words"}}`}
+		item.ID = "Failed to create, check Error element for reason"
+		if out := outcome(&item); out.Status != want || out.RemoteID != "" || out.Reason != "in words" {
+			t.Errorf("%s: %+v", code, out)
 		}
 	}
 }

@@ -2,66 +2,38 @@ package graphti
 
 import (
 	"bytes"
-	"context"
+	"encoding/json"
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/remeld/remeld/indicator"
-	"github.com/remeld/remeld/internal/microsoft/entra"
+	"github.com/remeld/remeld/internal/microsoft/testroom"
 	"github.com/remeld/remeld/internal/sandbox"
 	"github.com/remeld/remeld/sdk"
 
 	api "github.com/remeld/remeld/internal/microsoft/graph"
 )
 
-// wall is the clock of tests against the sandbox, which runs in real time here.
-type wall struct{}
-
-func (wall) Now() time.Time                                   { return time.Now() }
-func (wall) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
-
 func open(t *testing.T, change func(*Config)) (*sandbox.Sandbox, sdk.Target, *bytes.Buffer) {
 	t.Helper()
-	sb, err := sandbox.Start(t.Context(), sandbox.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { sb.Close() })
-	conn := &entra.Connection{
-		TenantID: sandbox.DemoTenant, ClientID: sandbox.DemoApp, ClientSecret: sandbox.DemoSecret,
-		Authority: sb.URL(), Graph: sb.URL(), CA: sb.CAFile(),
-	}
+	room := testroom.Open(t, sandbox.Options{})
 	cfg := defaults()
 	if change != nil {
 		change(&cfg)
 	}
-	var log bytes.Buffer
-	target, err := build(cfg, sdk.Env{
-		Node: "graph", Clock: wall{}, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Connection: &sdk.Connection{Name: "sandbox", Type: entra.Type, Config: conn},
-	})
+	target, err := build(cfg, room.Env("graph"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sb, target, &log
+	return room.Sandbox, target, room.Log
 }
-
-func set(t *testing.T, sb *sandbox.Sandbox, name, value string) {
-	t.Helper()
-	if err := sb.SetSwitch(name, value); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func free(context.Context, sdk.OpName) error { return nil }
 
 func list(t *testing.T, target sdk.Target) map[string]sdk.Remote {
 	t.Helper()
 	rows := map[string]sdk.Remote{}
-	l, err := target.List(t.Context(), free, func(r sdk.Remote) error { rows[r.Identity] = r; return nil })
+	l, err := target.List(t.Context(), testroom.Free, func(r sdk.Remote) error { rows[r.Identity] = r; return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,24 +41,6 @@ func list(t *testing.T, target sdk.Target) map[string]sdk.Remote {
 		t.Errorf("%+v of %d rows", l, len(rows))
 	}
 	return rows
-}
-
-func send(t *testing.T, target sdk.Target, op sdk.OpName, items []sdk.SendItem) []sdk.Outcome {
-	t.Helper()
-	var out []sdk.Outcome
-	for batch := target.Info().Ops[op].Batch; len(items) > 0; {
-		n := min(batch, len(items))
-		body, err := target.Encode(op, items[:n])
-		if err != nil {
-			t.Fatal(err)
-		}
-		answer, err := target.Send(t.Context(), op, body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out, items = append(out, answer.Outcomes...), items[n:]
-	}
-	return out
 }
 
 func sendItems(t *testing.T, target sdk.Target, texts map[indicator.Kind]string) []sdk.SendItem {
@@ -127,17 +81,17 @@ func TestLifeOfAnObject(t *testing.T) {
 			t.Parallel()
 			sb, target, _ := open(t, func(c *Config) { c.Product = product })
 			if strings.Contains(name, "observed") {
-				set(t, sb, "graph_profile", "observed")
+				testroom.Set(t, sb, "graph_profile", "observed")
 			}
 			if strings.Contains(name, "reversed") {
-				set(t, sb, "graph_bulk_order", "reversed")
-				set(t, sb, "graph_result_code", "string")
+				testroom.Set(t, sb, "graph_bulk_order", "reversed")
+				testroom.Set(t, sb, "graph_result_code", "string")
 			}
 			items := sendItems(t, target, atBoth)
 			if product == api.Sentinel {
 				items = append(items, sendItems(t, target, atSentinel)...)
 			}
-			for i, o := range send(t, target, sdk.OpUpsert, items) {
+			for i, o := range testroom.Send(t, target, sdk.OpUpsert, items) {
 				if o.Status != sdk.Accepted || o.RemoteID == "" {
 					t.Fatalf("%s: %+v", items[i].Object.Identity, o)
 				}
@@ -147,23 +101,23 @@ func TestLifeOfAnObject(t *testing.T) {
 			for i := range items {
 				items[i].Expires = items[i].Expires.Add(time.Hour)
 			}
-			for i, o := range send(t, target, sdk.OpUpdate, items) {
+			for i, o := range testroom.Send(t, target, sdk.OpUpdate, items) {
 				if o.Status != sdk.Accepted || o.RemoteID != items[i].RemoteID {
 					t.Errorf("update: %+v", o)
 				}
 			}
 			checkListed(t, target, items)
-			for i, o := range send(t, target, sdk.OpDelete, items) {
+			for i, o := range testroom.Send(t, target, sdk.OpDelete, items) {
 				if o.Status != sdk.Accepted || o.RemoteID != items[i].RemoteID {
 					t.Errorf("delete: %+v", o)
 				}
 			}
-			for _, o := range send(t, target, sdk.OpDelete, items[:1]) {
+			for _, o := range testroom.Send(t, target, sdk.OpDelete, items[:1]) {
 				if o.Status != sdk.Accepted {
 					t.Errorf("a second delete: %+v", o)
 				}
 			}
-			set(t, sb, "graph_empty_list", "404")
+			testroom.Set(t, sb, "graph_empty_list", "404")
 			if rows := list(t, target); len(rows) != 0 {
 				t.Errorf("%d rows left", len(rows))
 			}
@@ -186,14 +140,45 @@ func checkListed(t *testing.T, target sdk.Target, items []sdk.SendItem) {
 	}
 }
 
+// TestD18_WhatIsNoLongerSaidIsTakenBack: an update says it where a property is to be as
+// if it had never been said, or the row would stay as it was and look edited for ever.
+func TestD18_WhatIsNoLongerSaidIsTakenBack(t *testing.T) {
+	t.Parallel()
+	_, target, _ := open(t, nil)
+	rec := fullRecord(t, indicator.Domain, "bad.example")
+	rec.Attrs.Extra = map[string]any{"is_active": false, "diamond_model": "victim", "web_link": "https://tc.example/1"}
+	write := func(op sdk.OpName, id string) (sdk.Object, string) {
+		objects, unfit := target.Map(rec)
+		if unfit != nil {
+			t.Fatalf("%+v", unfit)
+		}
+		out := testroom.Send(t, target, op, []sdk.SendItem{{Object: objects[0], RemoteID: id, Mark: "soc-1", Expires: time.Now().Add(time.Hour)}})
+		if out[0].Status != sdk.Accepted {
+			t.Fatalf("%+v", out[0])
+		}
+		return objects[0], out[0].RemoteID
+	}
+	said, id := write(sdk.OpUpsert, "")
+	rec.Attrs = indicator.Attributes{TLP: rec.Attrs.TLP}
+	unsaid, _ := write(sdk.OpUpdate, id)
+	row := list(t, target)[said.Identity]
+	if row.ID != id || unsaid.Hash == said.Hash || row.Hash != unsaid.Hash {
+		t.Errorf("said %s, unsaid %s, listed %+v %s", said.Hash, unsaid.Hash, row, row.Raw)
+	}
+	var left api.Indicator
+	if err := json.Unmarshal(row.Raw, &left); err != nil || left.IsActive == nil || !*left.IsActive || left.Confidence == nil || *left.Confidence != 0 {
+		t.Errorf("%s, %v", row.Raw, err)
+	}
+}
+
 // TestD11_DeleteByExternalID: an object whose id a lost answer hid is deleted by the
 // id that is ours.
 func TestD11_DeleteByExternalID(t *testing.T) {
 	t.Parallel()
 	_, target, _ := open(t, nil)
 	items := sendItems(t, target, atBoth)
-	send(t, target, sdk.OpUpsert, items)
-	for _, o := range send(t, target, sdk.OpDelete, items) {
+	testroom.Send(t, target, sdk.OpUpsert, items)
+	for _, o := range testroom.Send(t, target, sdk.OpDelete, items) {
 		if o.Status != sdk.Accepted {
 			t.Errorf("%+v", o)
 		}
@@ -234,13 +219,13 @@ func TestPages(t *testing.T) {
 func TestPartialAnswers(t *testing.T) {
 	t.Parallel()
 	sb, target, _ := open(t, func(c *Config) { c.Product = api.Defender })
-	set(t, sb, "capacity", "2")
+	testroom.Set(t, sb, "capacity", "2")
 	if _, err := sb.AddFault(sandbox.Rule{Op: "ti-submit", Action: sandbox.Action{Refuse: []sandbox.Refusal{{Value: "bad.example", Reason: "we do not like it"}}}}); err != nil {
 		t.Fatal(err)
 	}
 	items := sendItems(t, target, atBoth)
 	got := map[sdk.Status]int{}
-	for i, o := range send(t, target, sdk.OpUpsert, items) {
+	for i, o := range testroom.Send(t, target, sdk.OpUpsert, items) {
 		got[o.Status]++
 		if o.Status == sdk.Rejected && (items[i].Object.Indicator.Value != "bad.example" || !strings.Contains(o.Reason, "do not like") || o.RemoteID != "") {
 			t.Errorf("%s: %+v", items[i].Object.Identity, o)
@@ -256,7 +241,7 @@ func TestPartialAnswers(t *testing.T) {
 func TestD13_UnknownErrorIsDivisible(t *testing.T) {
 	t.Parallel()
 	sb, target, log := open(t, nil)
-	set(t, sb, "graph_batch_limit", "5")
+	testroom.Set(t, sb, "graph_batch_limit", "5")
 	items := sendItems(t, target, atBoth)
 	body, err := target.Encode(sdk.OpUpsert, items)
 	if err != nil {
@@ -265,7 +250,7 @@ func TestD13_UnknownErrorIsDivisible(t *testing.T) {
 	if _, err := target.Send(t.Context(), sdk.OpUpsert, body); sdk.FailureOf(err) != sdk.Refused {
 		t.Errorf("%s: %v", sdk.FailureOf(err), err)
 	}
-	for _, o := range send(t, target, sdk.OpUpsert, items[:5]) {
+	for _, o := range testroom.Send(t, target, sdk.OpUpsert, items[:5]) {
 		if o.Status != sdk.Accepted {
 			t.Errorf("%+v", o)
 		}
@@ -304,7 +289,7 @@ func TestFailures(t *testing.T) {
 		}
 	}
 	sb.ClearFaults()
-	set(t, sb, "graph_ti_indicators", "removed")
+	testroom.Set(t, sb, "graph_ti_indicators", "removed")
 	if _, err := target.Send(t.Context(), sdk.OpUpsert, body); sdk.FailureOf(err) != sdk.Permanent || !strings.Contains(err.Error(), "class sentinel or defender") {
 		t.Errorf("after the removal: %v", err)
 	}

@@ -55,6 +55,12 @@ func read(item *sdk.SendItem) (*api.Indicator, error) {
 	return &ind, nil
 }
 
+// unsaid is what a property is where nothing is said of it: the service's own defaults.
+var unsaid = map[string]any{
+	"additionalInformation": "", "knownFalsePositives": "", "severity": defaultSeverity, "passiveOnly": false, "isActive": true,
+	"confidence": 0, "diamondModel": unknownMember,
+}
+
 // encodeUpdate writes what an update shall say also where that is nothing: a list
 // that has become empty and a text that is gone must not stay as they were.
 func encodeUpdate(inds []api.Indicator) ([]byte, error) {
@@ -75,7 +81,7 @@ func encodeUpdate(inds []api.Indicator) ([]byte, error) {
 				out[i][name] = []string{}
 			}
 		}
-		for name, nothing := range map[string]any{"additionalInformation": "", "knownFalsePositives": "", "severity": defaultSeverity, "passiveOnly": false} {
+		for name, nothing := range unsaid {
 			if out[i][name] == nil {
 				out[i][name] = nothing
 			}
@@ -182,6 +188,14 @@ func match(op sdk.OpName, sent []api.Indicator, got []api.Item) ([]sdk.Outcome, 
 	return out, nil
 }
 
+// passing are the codes, in small letters, by which a provider behind Graph says of one
+// item that it is busy or failed itself (Microsoft Graph, error responses; Defender's
+// error codes): nothing is wrong with the item.
+var passing = map[string]bool{
+	"429": true, "toomanyrequests": true, "activitylimitreached": true, "internalservererror": true, "500": true, "502": true, "503": true, "504": true,
+	"unknownerror": true, "generalexception": true, "servicenotavailable": true, "serviceunavailable": true, "timeout": true,
+}
+
 // outcome reads an item: the HTTP status says nothing on it, and the id of one that
 // failed is a sentence.
 func outcome(item *api.Item) sdk.Outcome {
@@ -191,6 +205,8 @@ func outcome(item *api.Item) sdk.Outcome {
 		return sdk.Outcome{Status: sdk.Accepted, RemoteID: item.ID}
 	case strings.HasPrefix(message, "Max capacity exceeded"):
 		return sdk.Outcome{Status: sdk.Full, Code: "capacity", Reason: message}
+	case passing[strings.ToLower(code)]:
+		return sdk.Outcome{Status: sdk.Later, Code: code, Reason: message}
 	case code == "":
 		code = "refused_item"
 	}

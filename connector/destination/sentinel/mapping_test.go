@@ -3,16 +3,13 @@ package sentinel
 import (
 	"encoding/json"
 	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/remeld/remeld/connector/mapping"
 	"github.com/remeld/remeld/indicator"
+	"github.com/remeld/remeld/internal/microsoft/testroom"
 	"github.com/remeld/remeld/sdk"
 	"github.com/remeld/remeld/sdk/sdktest"
 	"github.com/remeld/remeld/stix"
@@ -35,15 +32,6 @@ func testTarget(t *testing.T, change func(*Config)) *target {
 		t.Fatal(err)
 	}
 	return tgt
-}
-
-func record(t *testing.T, kind indicator.Kind, text string) *indicator.Record {
-	t.Helper()
-	i, err := indicator.Parse(kind, text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &indicator.Record{Indicator: i}
 }
 
 // TestMapKinds: what has an observable at Sentinel becomes one comparison, the rest
@@ -74,7 +62,7 @@ func TestMapKinds(t *testing.T) {
 	}
 	tgt := testTarget(t, nil)
 	for _, test := range tests {
-		rec := record(t, test.kind, test.text)
+		rec := testroom.Record(t, test.kind, test.text)
 		objects, unfit := tgt.Map(rec)
 		var got []string
 		for _, o := range objects {
@@ -101,7 +89,7 @@ func TestMapKinds(t *testing.T) {
 // fullRecord knows everything.
 func fullRecord(t *testing.T, kind indicator.Kind, text string) *indicator.Record {
 	t.Helper()
-	rec := record(t, kind, text)
+	rec := testroom.Record(t, kind, text)
 	seen := time.Date(2026, 1, 5, 6, 7, 8, 0, time.UTC)
 	rec.Attrs = indicator.Attributes{
 		Confidence: indicator.Known(74), Severity: indicator.Known(4), TLP: indicator.AmberStrict, Port: 443, Protocol: "tcp",
@@ -133,7 +121,7 @@ func TestGolden(t *testing.T) {
 	tgt := testTarget(t, nil)
 	for name, rec := range map[string]*indicator.Record{
 		"domain": fullRecord(t, indicator.Domain, "bad.example"),
-		"bare":   record(t, indicator.IPv6, "2001:4860:4860::/48"),
+		"bare":   testroom.Record(t, indicator.IPv6, "2001:4860:4860::/48"),
 		"hash":   fullRecord(t, indicator.SHA256, strings.Repeat("ab", 32)),
 	} {
 		created := items(t, tgt, rec)
@@ -147,35 +135,8 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, file, body)
+			testroom.Golden(t, file, body, *update)
 		}
-	}
-}
-
-func golden(t *testing.T, name string, body []byte) {
-	t.Helper()
-	var v any
-	if err := json.Unmarshal(body, &v); err != nil {
-		t.Fatal(err)
-	}
-	got, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got = append(got, '\n')
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, got, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatalf("%v (run the test with -update to write it)", err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("differs from %s (-want +got):\n%s", file, diff)
 	}
 }
 
@@ -201,10 +162,10 @@ func TestD19_GenerationMakesAnotherID(t *testing.T) {
 		}
 		return s.ID
 	}
-	bad := record(t, indicator.Domain, "bad.example")
+	bad := testroom.Record(t, indicator.Domain, "bad.example")
 	seen := map[string]bool{
 		id("Remeld", bad, 0): true, id("Remeld", bad, 1): true, id("Remeld", bad, 2): true, id("SOC", bad, 0): true,
-		id("Remeld", record(t, indicator.Domain, "worse.example"), 0): true,
+		id("Remeld", testroom.Record(t, indicator.Domain, "worse.example"), 0): true,
 	}
 	if len(seen) != 5 {
 		t.Errorf("%d ids of 5", len(seen))
@@ -253,7 +214,7 @@ func TestD2_MarkIsReadBack(t *testing.T) {
 func TestEncodeNeedsTimes(t *testing.T) {
 	t.Parallel()
 	tgt := testTarget(t, nil)
-	it := items(t, tgt, record(t, indicator.Domain, "bad.example"))
+	it := items(t, tgt, testroom.Record(t, indicator.Domain, "bad.example"))
 	it[0].Modified = time.Time{}
 	if _, err := tgt.Encode(sdk.OpUpsert, it); err == nil {
 		t.Error("an object without modified was written")
@@ -266,7 +227,7 @@ func TestRules(t *testing.T) {
 		c.DefaultTLP = "green"
 		c.Rules = []mapping.Rule{{When: `hasTag(name = "rat")`, Expiration: 90 * 24 * time.Hour, ThreatType: "compromised"}}
 	})
-	rec := record(t, indicator.Domain, "bad.example")
+	rec := testroom.Record(t, indicator.Domain, "bad.example")
 	plain := items(t, tgt, rec)[0].Object
 	rec.Attrs.Tags = []string{"rat"}
 	ruled := items(t, tgt, rec)[0].Object

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,64 +14,38 @@ import (
 
 	"github.com/remeld/remeld/indicator"
 	"github.com/remeld/remeld/internal/microsoft/entra"
+	"github.com/remeld/remeld/internal/microsoft/testroom"
 	"github.com/remeld/remeld/internal/sandbox"
 	"github.com/remeld/remeld/sdk"
 
 	api "github.com/remeld/remeld/internal/microsoft/sentinel"
 )
 
-// wall is the clock of tests against the sandbox, which runs in real time here.
-type wall struct{}
-
-func (wall) Now() time.Time                                   { return time.Now() }
-func (wall) Sleep(ctx context.Context, _ time.Duration) error { return ctx.Err() }
-
 func open(t *testing.T, change func(*Config, *entra.Connection)) (*sandbox.Sandbox, sdk.Target, *bytes.Buffer) {
 	t.Helper()
-	sb, err := sandbox.Start(t.Context(), sandbox.Options{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { sb.Close() })
-	conn := &entra.Connection{
-		TenantID: sandbox.DemoTenant, ClientID: sandbox.DemoApp, ClientSecret: sandbox.DemoSecret,
-		Authority: sb.URL(), Sentinel: sb.URL(), Management: sb.URL(), CA: sb.CAFile(),
-	}
+	room := testroom.Open(t, sandbox.Options{})
 	cfg := defaults()
 	cfg.Workspace, cfg.Subscription, cfg.ResourceGroup, cfg.WorkspaceName = sandbox.DemoWorkspace, sandbox.DemoSubscription, sandbox.DemoGroup, sandbox.DemoWorkspaceName
 	if change != nil {
-		change(&cfg, conn)
+		change(&cfg, room.Login)
 	}
 	if errs := cfg.Validate(); len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	var log bytes.Buffer
-	target, err := build(cfg, sdk.Env{
-		Node: "sentinel", Clock: wall{}, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Connection: &sdk.Connection{Name: "sandbox", Type: entra.Type, Config: conn},
-	})
+	target, err := build(cfg, room.Env("sentinel"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sb, target, &log
+	return room.Sandbox, target, room.Log
 }
-
-func free(context.Context, sdk.OpName) error { return nil }
 
 func list(t *testing.T, target sdk.Target) (rows []sdk.Remote, count int) {
 	t.Helper()
-	l, err := target.List(t.Context(), free, func(r sdk.Remote) error { rows = append(rows, r); return nil })
+	l, err := target.List(t.Context(), testroom.Free, func(r sdk.Remote) error { rows = append(rows, r); return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
 	return rows, l.Count
-}
-
-func set(t *testing.T, sb *sandbox.Sandbox, name, value string) {
-	t.Helper()
-	if err := sb.SetSwitch(name, value); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func sendItems(t *testing.T, target sdk.Target, texts map[indicator.Kind]string) []sdk.SendItem {
@@ -91,19 +64,6 @@ func sendItems(t *testing.T, target sdk.Target, texts map[indicator.Kind]string)
 	return out
 }
 
-func send(t *testing.T, target sdk.Target, op sdk.OpName, items []sdk.SendItem) []sdk.Outcome {
-	t.Helper()
-	body, err := target.Encode(op, items)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := target.Send(t.Context(), op, body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer.Outcomes
-}
-
 var allKinds = map[indicator.Kind]string{
 	indicator.Domain: "bad.example", indicator.IPv4: "8.8.4.0-8.8.4.6", indicator.IPv6: "2001:4860:4860::8888",
 	indicator.URL: "https://bad.example/a+b?c=%2B", indicator.Email: "a@bad.example", indicator.Certificate: strings.Repeat("cd", 20),
@@ -119,13 +79,13 @@ func TestD19_LifeOfAnObject(t *testing.T) {
 			t.Parallel()
 			sb, target, _ := open(t, func(c *Config, _ *entra.Connection) { c.API = api })
 			items := sendItems(t, target, allKinds)
-			first := send(t, target, sdk.OpUpsert, items)
-			send(t, target, sdk.OpUpsert, items) // exactly again
+			first := testroom.Send(t, target, sdk.OpUpsert, items)
+			testroom.Send(t, target, sdk.OpUpsert, items) // exactly again
 			checkListed(t, target, items, first)
 			for i := range items {
 				items[i].RemoteID, items[i].Modified = first[i].RemoteID, items[i].Modified.Add(time.Millisecond)
 			}
-			send(t, target, sdk.OpDelete, items)
+			testroom.Send(t, target, sdk.OpDelete, items)
 			rows, count := list(t, target)
 			for _, r := range rows {
 				if !r.Withdrawn || r.Mark != "soc-1" {
@@ -139,7 +99,7 @@ func TestD19_LifeOfAnObject(t *testing.T) {
 				items[i].RemoteID, items[i].Generation = "", 1
 				items[i].Modified = items[i].Modified.Add(time.Millisecond)
 			}
-			for i, o := range send(t, target, sdk.OpUpsert, items) {
+			for i, o := range testroom.Send(t, target, sdk.OpUpsert, items) {
 				if o.Status != sdk.Accepted || o.RemoteID == first[i].RemoteID {
 					t.Errorf("the next generation: %+v", o)
 				}
@@ -211,7 +171,7 @@ func TestRecordErrorsAreOutcomes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sb, target, _ := open(t, nil)
-			set(t, sb, value[0], value[1])
+			testroom.Set(t, sb, value[0], value[1])
 			texts := map[indicator.Kind]string{indicator.Domain: "poison.example"}
 			if name != "all invalid" {
 				texts[indicator.IPv6] = "2001:4860:4860::8888"
@@ -220,7 +180,7 @@ func TestRecordErrorsAreOutcomes(t *testing.T) {
 				t.Fatal(err)
 			}
 			items := sendItems(t, target, texts)
-			for i, o := range send(t, target, sdk.OpUpsert, items) {
+			for i, o := range testroom.Send(t, target, sdk.OpUpsert, items) {
 				bad := items[i].Object.Indicator.Value == "poison.example"
 				if bad != (o.Status == sdk.Rejected) || bad && !strings.Contains(o.Reason, "do not like") {
 					t.Errorf("%s: %+v", items[i].Object.Identity, o)
@@ -297,7 +257,7 @@ func TestBlindWithoutPlace(t *testing.T) {
 	if info := target.Info(); !strings.Contains(info.Blind, "workspace_name") || !info.Retires {
 		t.Errorf("%+v", info)
 	}
-	if _, err := target.List(t.Context(), free, nil); sdk.FailureOf(err) != sdk.Permanent {
+	if _, err := target.List(t.Context(), testroom.Free, nil); sdk.FailureOf(err) != sdk.Permanent {
 		t.Errorf("listed: %v", err)
 	}
 }
@@ -308,7 +268,7 @@ func TestCostIsWhatIsWritten(t *testing.T) {
 	t.Parallel()
 	sb, target, _ := open(t, nil)
 	items := sendItems(t, target, allKinds)
-	send(t, target, sdk.OpUpsert, items)
+	testroom.Send(t, target, sdk.OpUpsert, items)
 	bill, err := sb.Bill(sandbox.DemoWorkspace)
 	if err != nil {
 		t.Fatal(err)
@@ -361,7 +321,7 @@ func TestD3_AListingIsWholeByTheServicesOwnCount(t *testing.T) {
 		_, made, _ := open(t, nil)
 		tgt := made.(*target)
 		tgt.manager = api.NewManager("https://arm.example", "scope", api.Place{Subscription: "s", ResourceGroup: "g", Workspace: "w"}, &test.w, &test.w)
-		l, err := tgt.List(t.Context(), free, func(sdk.Remote) error { return nil })
+		l, err := tgt.List(t.Context(), testroom.Free, func(sdk.Remote) error { return nil })
 		if (err != nil) != (test.want < 0) || err == nil && l.Count != test.want {
 			t.Errorf("%s: %+v, %v", name, l, err)
 		}

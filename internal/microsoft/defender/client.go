@@ -60,23 +60,21 @@ func (c *Client) DeviceGroups(ctx context.Context) ([]string, error) {
 	return names, err
 }
 
-// List reads one page of up to MaxTop indicators: that of next where it is given, else
-// the one behind the first skip. after is the link to the following page where the
-// service gives one, as it need not: "" with a full page says nothing of the end.
-func (c *Client) List(ctx context.Context, next string, skip int) (page []Listed, after string, served time.Time, err error) {
-	if next == "" {
-		q := url.Values{"$top": {strconv.Itoa(MaxTop)}, "$skip": {strconv.Itoa(skip)}}
-		next = "/api/indicators?" + q.Encode()
-	}
+// List reads the page of up to MaxTop indicators behind the first skip. more tells that
+// the service named a further page, as it need not: only a page that is not full and
+// names none is the last. Its link is not followed: it may name another of the
+// service's hosts, which would not get the token, and $skip is what its pages document.
+func (c *Client) List(ctx context.Context, skip int) (page []Listed, more bool, served time.Time, err error) {
+	q := url.Values{"$top": {strconv.Itoa(MaxTop)}, "$skip": {strconv.Itoa(skip)}}
 	var answer struct {
 		Value []Listed `json:"value"`
 		Next  string   `json:"@odata.nextLink"`
 	}
-	served, err = c.call(ctx, http.MethodGet, next, nil, &answer)
-	if err == nil && answer.Value == nil {
-		err = &sdk.Error{Failure: sdk.Unavailable, Message: "the listing of Defender's indicators has no value list"}
+	served, err = c.call(ctx, http.MethodGet, "/api/indicators?"+q.Encode(), nil, &answer)
+	if err == nil && (answer.Value == nil || len(answer.Value) == 0 && answer.Next != "") {
+		err = &sdk.Error{Failure: sdk.Unavailable, Message: "a page of Defender's listing has no value list, or no value and another page behind it"}
 	}
-	return answer.Value, answer.Next, served, err
+	return answer.Value, answer.Next != "", served, err
 }
 
 // Import sends a body of up to MaxImport indicators and returns the result of
