@@ -37,9 +37,9 @@ func TestD16_PlanWaitsForTheApply(t *testing.T) {
 	for _, long := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, 1000)
-			r.wantMany(50)
 			_, stop := running(t, r)
-			stop() // no loop
+			stop() // no loop, which may have looked once already
+			r.wantMany(50)
 			release := slowApply(t, r)
 			told, done := make(chan struct{}, 1), make(chan *Plan, 1)
 			go func() {

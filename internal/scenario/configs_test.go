@@ -212,3 +212,96 @@ func TestD1_DestinationRenamed(t *testing.T) {
 	w.has(290)
 	s.quiet()
 }
+
+// secondTenant is another tenant with our app; second is its connection.
+const secondTenant = "5a4db0c5-0000-4000-8000-0000000000c3"
+
+func (w *world) addTenant() (second string) {
+	w.t.Helper()
+	app := w.sb.Tenants()[0].Apps[0]
+	if err := w.sb.SetTenant(sandbox.Tenant{ID: secondTenant, Apps: []sandbox.App{app}}); err != nil {
+		w.t.Fatal(err)
+	}
+	return fmt.Sprintf("  second: {type: entra, tenant_id: %s, client_id: %s, client_secret: %q, authority: %[4]q, defender: %[4]q, ca: %[5]q}",
+		secondTenant, sandbox.DemoApp, sandbox.DemoSecret, w.sb.URL(), w.sb.CAFile())
+}
+
+func (w *world) atSecond() int {
+	w.t.Helper()
+	rows, err := w.sb.Rows(secondTenant)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return len(rows)
+}
+
+// A destination that is turned to another tenant asks for the same word as one that is
+// taken out, about the rows at the tenant that it leaves.
+func TestD1_DestinationTurnedToAnotherTenant(t *testing.T) {
+	for _, word := range []string{"", "withdraw", "keep"} {
+		t.Run("on_remove "+word, func(t *testing.T) {
+			w := newWorld(t)
+			second := w.addTenant()
+			w.feed("feed", hosts(0, 30, 80)...)
+			on := ""
+			if word != "" {
+				on = ", on_remove: " + word
+			}
+			s := w.open(target(on), second)
+			w.has(30)
+			s.write(strings.Replace(target(on), "to: [contoso]", "to: [second]", 1), second)
+			_, err := s.commit(app.CommitArgs{By: "alice"})
+			if word == "" {
+				if err == nil || !strings.Contains(err.Error(), "on_remove") {
+					t.Errorf("turned away from live rows: %v", err)
+				}
+				s.quiet()
+				if len(w.rows()) != 30 || w.atSecond() != 0 {
+					t.Errorf("%d and %d rows", len(w.rows()), w.atSecond())
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			left := map[string]int{"keep": 30}[word]
+			s.until("the other tenant has the rows, and the first what it is to have", func() bool { return w.atSecond() == 30 && len(w.rows()) == left })
+			s.leap(3*time.Hour, time.Minute)
+			if len(w.rows()) != left || w.atSecond() != 30 || len(w.deleted()) != 30-left {
+				t.Errorf("%d and %d rows, %d deleted; %s", len(w.rows()), w.atSecond(), len(w.deleted()), s.conditions())
+			}
+			if told := s.condition("orphan_rows") != nil; told != (word == "keep") {
+				t.Errorf("rows that belong to no node are told: %v; %s", told, s.conditions())
+			}
+		})
+	}
+}
+
+// Rows cannot be kept where another node is kept in step with the tenant, which would
+// take them away: that is said, and withdrawing them leaves the other's.
+func TestD1_RowsBesideAnotherNodeCannotBeKept(t *testing.T) {
+	const stays = `
+  stays: {class: http, interval: 1m, jitter: 0, config: {url: "FEEDS/stays"}}
+  reports: {class: defender, inputs: [stays], to: [contoso], mode: auto, settle: 2s, config: {action: audit}}
+`
+	w := newWorld(t)
+	w.feed("feed", hosts(0, 30, 80)...)
+	w.feed("stays", "a.evil.org", "b.evil.org")
+	s := w.open(target(", on_remove: keep") + stays)
+	w.has(32)
+	s.write(feedNode + "\n" + stays)
+	if _, err := s.commit(app.CommitArgs{By: "alice"}); err == nil || !strings.Contains(err.Error(), "set on_remove: withdraw") {
+		t.Errorf("kept beside another node: %v", err)
+	}
+	s.quiet()
+	for _, nodes := range []string{target(", on_remove: withdraw") + stays, feedNode + "\n" + stays} {
+		s.write(nodes)
+		if _, err := s.commit(app.CommitArgs{By: "alice"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.has(2)
+	if s.condition("orphan_rows") != nil || len(w.deleted()) != 30 {
+		t.Errorf("%d deleted; %s", len(w.deleted()), s.conditions())
+	}
+}

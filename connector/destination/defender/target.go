@@ -73,8 +73,8 @@ func mapper(cfg Config) (*target, error) {
 	}, nil
 }
 
-// Blocks: what the node or the rule that counts does about the record stops something,
-// if only until a user goes on; an audit reports.
+// Blocks tells whether what the node or the rule that counts does about the record
+// stops something, if only until a user goes on; an audit reports.
 func (t *target) Blocks(rec *indicator.Record) bool {
 	_, said := t.rule(rec)
 	return said.action != mapping.DefenderAudit

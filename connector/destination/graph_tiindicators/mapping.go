@@ -54,7 +54,8 @@ func (t *target) rule(rec *indicator.Record) (ruled *indicator.Record, action st
 	return ruled, action, r.Expiration
 }
 
-// Blocks: what the node or the rule that counts does about the record stops something.
+// Blocks tells whether what the node or the rule that counts does about the record
+// stops something.
 func (t *target) Blocks(rec *indicator.Record) bool {
 	_, action, _ := t.rule(rec)
 	return action == string(api.Block)
