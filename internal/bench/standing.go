@@ -56,10 +56,10 @@ func (c *standing) note(until *time.Time, sleeps, calls bool) {
 type calling struct{}
 
 // call makes a call during which the clock stands.
-func (c *standing) call(ctx context.Context, make func(context.Context)) {
+func (c *standing) call(ctx context.Context, send func(context.Context)) {
 	c.with(1)
 	defer c.with(-1)
-	make(context.WithValue(ctx, calling{}, true))
+	send(context.WithValue(ctx, calling{}, true))
 }
 
 func (c *standing) with(n int) {
