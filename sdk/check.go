@@ -1,6 +1,9 @@
 package sdk
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 // Check is one line of a node's or login's examination (remeld doctor).
 type Check struct {
@@ -27,4 +30,11 @@ const (
 // other side, and returns when ctx ends.
 type Checker interface {
 	Check(ctx context.Context, report func(Check))
+}
+
+// FailedCheck is a check that ended with an error: what was seen, and what to do where
+// the message says so behind its first semicolon.
+func FailedCheck(name string, err error) Check {
+	detail, fix, _ := strings.Cut(err.Error(), "; ")
+	return Check{Name: name, State: CheckFailed, Detail: detail, Fix: fix}
 }

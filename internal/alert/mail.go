@@ -23,6 +23,7 @@ type Mail struct {
 	To       []string
 	CA       string // PEM file with authorities trusted beside the system's
 	Plain    bool   // no TLS: for a relay on this machine
+	Clock    sdk.Clock
 }
 
 // mailTimeout bounds one delivery.
@@ -40,7 +41,7 @@ func (s *Mail) Send(ctx context.Context, m *Message) error {
 	msg.Subject(m.Title)
 	msg.SetDateWithValue(m.At)
 	msg.SetBodyString(mail.TypeTextPlain, m.Text())
-	client, err := s.client()
+	client, err := s.client(s.Username != "")
 	if err != nil {
 		return err
 	}
@@ -50,7 +51,10 @@ func (s *Mail) Send(ctx context.Context, m *Message) error {
 	return nil
 }
 
-func (s *Mail) client() (*mail.Client, error) {
+// implicitTLS is the port on which TLS begins with the first byte (RFC 8314).
+const implicitTLS = 465
+
+func (s *Mail) client(login bool, more ...mail.Option) (*mail.Client, error) {
 	trust, err := s.trust()
 	if err != nil {
 		return nil, err
@@ -59,15 +63,15 @@ func (s *Mail) client() (*mail.Client, error) {
 	switch {
 	case s.Plain:
 		opts = append(opts, mail.WithTLSPolicy(mail.NoTLS))
-	case s.Port == 465:
+	case s.Port == implicitTLS:
 		opts = append(opts, mail.WithSSL())
 	default:
 		opts = append(opts, mail.WithTLSPolicy(mail.TLSMandatory))
 	}
-	if s.Username != "" {
+	if login {
 		opts = append(opts, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(s.Username), mail.WithPassword(s.Password.Reveal()))
 	}
-	client, err := mail.NewClient(s.Host, opts...)
+	client, err := mail.NewClient(s.Host, append(opts, more...)...)
 	if err != nil {
 		return nil, fmt.Errorf("mail by %s:%d: %w", s.Host, s.Port, err)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -19,7 +18,7 @@ import (
 
 // DoctorArgs name what is examined; nothing is everything.
 type DoctorArgs struct {
-	Name string `json:"name"` // a connection or a node
+	Name string `json:"name"` // a connection, a node or a route
 }
 
 // DoctorView is what an examination saw.
@@ -27,9 +26,9 @@ type DoctorView struct {
 	Patients []Patient `json:"patients"`
 }
 
-// Patient is one connection, source, or destination at one connection.
+// Patient is one connection, source, destination at one connection, or route to people.
 type Patient struct {
-	Kind       string        `json:"kind"` // connection, or the node's role
+	Kind       string        `json:"kind"` // connection, route, or the node's role
 	Name       string        `json:"name"`
 	Class      string        `json:"class"` // or the connection's type
 	Connection string        `json:"connection,omitempty"`
@@ -65,8 +64,8 @@ const (
 	doctorPatience = 2 * time.Minute // for each
 )
 
-// Doctor examines logins, sources and destinations beyond their configuration. It
-// changes nothing.
+// Doctor examines logins, sources, destinations and routes beyond their configuration.
+// It changes nothing.
 func (a *App) Doctor(ctx context.Context, args DoctorArgs) (DoctorView, error) {
 	all := a.patients()
 	if args.Name != "" {
@@ -75,7 +74,7 @@ func (a *App) Doctor(ctx context.Context, args DoctorArgs) (DoctorView, error) {
 			names[p.Name] = true
 		}
 		if all = slices.DeleteFunc(all, func(p Patient) bool {
-			return p.Name != args.Name && (p.Kind != string(sdk.RoleTarget) || p.Connection != args.Name)
+			return p.Name != args.Name && p.Connection != args.Name
 		}); len(all) == 0 {
 			return DoctorView{}, a.noPatient(args.Name, names)
 		}
@@ -110,7 +109,7 @@ func (a *App) noPatient(name string, known map[string]bool) error {
 	for n := range known {
 		names = append(names, n)
 	}
-	err := fmt.Sprintf("there is no connection, source or destination %q", name)
+	err := fmt.Sprintf("there is no connection, source, destination or route %q", name)
 	if help := diag.DidYouMean(name, names); help != "" {
 		err += "; " + help
 	}
@@ -137,7 +136,27 @@ func (a *App) patients() []Patient {
 			out = append(out, Patient{Kind: string(sdk.RoleTarget), Name: t.node.Name, Class: t.node.Class, Connection: t.target.Info().Connection, examine: c.Check})
 		}
 	}
+	for _, r := range cfg.Notify {
+		out = append(out, a.wayOut(r))
+	}
 	return out
+}
+
+// wayOut is a route to people as a patient.
+func (a *App) wayOut(r config.Route) Patient {
+	p := Patient{Kind: "route", Name: r.Name, Class: r.Shape}
+	if r.Mail != nil {
+		p.Class = "mail"
+	}
+	sender, err := a.sender(r)
+	p.examine = func(ctx context.Context, report func(sdk.Check)) {
+		if c, ok := sender.(sdk.Checker); ok {
+			c.Check(ctx, report)
+			return
+		}
+		report(sdk.FailedCheck("configuration", err))
+	}
+	return p
 }
 
 // source builds a source of its own: the one that runs may be in a poll. One that
@@ -183,10 +202,9 @@ func ending(c *config.Connection, t sdk.ConnectionType, baseDir string, now time
 	end, err := endOf(c, t, baseDir)
 	switch days, near := within(now, end); {
 	case err != nil:
-		detail, fix, _ := strings.Cut(err.Error(), "; ")
-		out.State, out.Detail, out.Fix = sdk.CheckFailed, detail, fix
+		out = sdk.FailedCheck(out.Name, err)
 	case end.IsZero():
-		out.State, out.Detail = sdk.CheckSkipped, "its end is not known (a client secret's: write expires: with the date the portal shows)"
+		out.State, out.Detail = sdk.CheckSkipped, "its end is not known (if it has one, as a client secret does, write expires: with the date the portal shows)"
 	case near:
 		out.State, out.Detail, out.Fix = sdk.CheckWarning, fmt.Sprintf("ends on %s, %s", end.UTC().Format(time.DateOnly), days), renewHelp
 		if !end.After(now) {

@@ -41,7 +41,7 @@ func (t *target) checkReading(ctx context.Context, report func(sdk.Check)) bool 
 		return nil
 	})
 	if err != nil {
-		report(entra.Failed("reading", err))
+		report(sdk.FailedCheck("reading", err))
 		return false
 	}
 	report(sdk.Check{Name: "reading", State: sdk.CheckOK, Detail: fmt.Sprintf("%d indicators, %d of them made by remeld", listing.Count, ours)})
@@ -79,6 +79,6 @@ func (t *target) checkWriting(ctx context.Context, report func(sdk.Check)) {
 	case sdk.FailureOf(err) == sdk.Throttled:
 		report(sdk.Check{Name: "writing", State: sdk.CheckSkipped, Detail: "the tenant is busy: " + err.Error()})
 	default:
-		report(entra.Failed("writing", err))
+		report(sdk.FailedCheck("writing", err))
 	}
 }

@@ -25,7 +25,7 @@ func (t *target) Check(ctx context.Context, report func(sdk.Check)) {
 	}
 	listing, err := t.List(ctx, func(context.Context, sdk.OpName) error { return nil }, func(sdk.Remote) error { return nil })
 	if err != nil {
-		report(entra.Failed("reading", err))
+		report(sdk.FailedCheck("reading", err))
 		return
 	}
 	report(sdk.Check{Name: "reading", State: sdk.CheckOK, Detail: fmt.Sprintf("%d indicators of this app for %s", listing.Count, t.config.Product)})

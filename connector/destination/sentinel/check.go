@@ -35,7 +35,7 @@ func (t *target) checkWriting(ctx context.Context, report func(sdk.Check)) {
 	case sdk.FailureOf(err) == sdk.Throttled:
 		report(sdk.Check{Name: "writing", State: sdk.CheckSkipped, Detail: "the workspace is busy: " + err.Error()})
 	default:
-		report(entra.Failed("writing", err))
+		report(sdk.FailedCheck("writing", err))
 	}
 }
 
@@ -53,7 +53,7 @@ func (t *target) checkReading(ctx context.Context, report func(sdk.Check)) {
 		return nil
 	})
 	if err != nil {
-		report(entra.Failed("reading", err))
+		report(sdk.FailedCheck("reading", err))
 		return
 	}
 	report(sdk.Check{Name: "reading", State: sdk.CheckOK, Detail: fmt.Sprintf("%d indicators of %s, %d of them made by remeld", listing.Count, t.config.SourceSystem, ours)})
