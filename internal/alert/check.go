@@ -12,8 +12,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/wneessen/go-mail"
-
 	"github.com/remeld/remeld/internal/httpx"
 	"github.com/remeld/remeld/sdk"
 )
@@ -55,41 +53,23 @@ func (s *Mail) Check(ctx context.Context, report func(sdk.Check)) {
 	report(sdk.Check{Name: "message", State: sdk.CheckSkipped, Detail: fmt.Sprintf("none was sent; whether the server takes mail from %s is seen with the first", s.From)})
 }
 
+// authorities is the step of reading whom to trust.
+const authorities = "certificate authorities"
+
 // session begins and ends one session; an error comes with the step it belongs to.
 func (s *Mail) session(ctx context.Context, login bool, report func(sdk.Check)) (step string, err error) {
-	var conn net.Conn
-	step = "connection"
-	client, err := s.client(login, mail.WithDialContextFunc(func(ctx context.Context, network, addr string) (net.Conn, error) {
-		var d net.Dialer
-		plain, err := d.DialContext(ctx, network, addr)
-		if err != nil {
-			return nil, err
-		}
-		conn = plain
-		report(sdk.Check{Name: "connection", State: sdk.CheckOK, Detail: "to " + conn.RemoteAddr().String()})
-		step = "TLS"
-		if s.Plain || s.Port != implicitTLS {
-			step = "answer"
-			return conn, nil
-		}
-		trust, err := s.trust()
-		if err != nil {
-			return nil, err
-		}
-		secured := tls.Client(conn, trust)
-		return secured, secured.HandshakeContext(ctx)
-	}))
+	l := &line{mail: s, step: "connection"}
+	client, err := s.client(login, l)
 	if err != nil {
-		return "certificate authorities", err
+		return authorities, err
 	}
-	defer func() {
-		if conn != nil {
-			_ = conn.Close() // the session is over, or never came to be
-		}
-	}()
+	defer l.close()
 	smtp, err := client.DialToSMTPClientWithContext(ctx)
+	if l.conn != nil {
+		report(sdk.Check{Name: "connection", State: sdk.CheckOK, Detail: "to " + l.conn.RemoteAddr().String()})
+	}
 	if err != nil {
-		return step, err
+		return l.step, err
 	}
 	report(s.encryption(smtp.GetTLSConnectionState()))
 	_ = client.CloseWithSMTPClient(smtp) // a server that ends without a word was of use all the same
@@ -121,6 +101,8 @@ func (s *Mail) failed(step string, err error) sdk.Check {
 		slow    net.Error
 	)
 	switch {
+	case step == authorities:
+		c.Fix = "correct ca of the route's mail"
 	case errors.As(err, &dns):
 		c.Name, c.Detail, c.Fix = "name", s.Host+" does not resolve", "correct host of the route's mail, or this machine's DNS"
 	case errors.Is(err, syscall.ECONNREFUSED):

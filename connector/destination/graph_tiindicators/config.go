@@ -126,6 +126,7 @@ func init() {
 		Summary:     "tiIndicators of Microsoft Graph, for Azure Sentinel or Microsoft Defender ATP (deprecated by Microsoft)",
 		Doc:         doc,
 		Connections: []string{entra.Type},
+		Service:     entra.TIIndicators,
 		Default:     defaults,
 		New:         build,
 	})

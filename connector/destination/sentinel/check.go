@@ -45,10 +45,10 @@ func (t *target) checkReading(ctx context.Context, report func(sdk.Check)) {
 		report(sdk.Check{Name: "reading", State: sdk.CheckWarning, Detail: "the workspace's place is not configured", Fix: t.Info().Blind})
 		return
 	}
-	ours := 0
+	c := sdk.Check{Name: "reading", Marks: map[string]int{}}
 	listing, err := t.List(ctx, func(context.Context, sdk.OpName) error { return nil }, func(r sdk.Remote) error {
 		if r.Mark != "" && !r.Withdrawn {
-			ours++
+			c.Marks[r.Mark]++
 		}
 		return nil
 	})
@@ -56,5 +56,6 @@ func (t *target) checkReading(ctx context.Context, report func(sdk.Check)) {
 		report(sdk.FailedCheck("reading", err))
 		return
 	}
-	report(sdk.Check{Name: "reading", State: sdk.CheckOK, Detail: fmt.Sprintf("%d indicators of %s, %d of them made by remeld", listing.Count, t.config.SourceSystem, ours)})
+	c.State, c.Detail = sdk.CheckOK, fmt.Sprintf("%d indicators of %s, %d of them made by remeld", listing.Count, t.config.SourceSystem, c.Marked())
+	report(c)
 }

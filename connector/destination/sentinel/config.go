@@ -142,6 +142,7 @@ func init() {
 		Summary:     "threat intelligence of a Microsoft Sentinel workspace",
 		Doc:         doc,
 		Connections: []string{entra.Type},
+		Service:     entra.Sentinel,
 		Default:     defaults,
 		New:         build,
 	})
