@@ -3,13 +3,17 @@ package alert
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -296,6 +300,96 @@ func TestMail(t *testing.T) {
 	}
 }
 
+// TestMailCheck: the doctor's look at a mail server tells what is in the way, says what to
+// do, and sends nothing.
+func TestMailCheck(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	got := make(chan string, 8)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			got <- smtp(conn)
+		}
+	}()
+	port := l.Addr().(*net.TCPAddr).Port
+	for _, c := range []struct {
+		mail       Mail
+		name, want string
+		state      sdk.CheckState
+	}{
+		{Mail{Host: "127.0.0.1", Port: port, Plain: true}, "TLS", "none, as plain: true says", sdk.CheckOK},
+		{Mail{Host: "127.0.0.1", Port: port}, "TLS", "offers no STARTTLS", sdk.CheckFailed},
+		{Mail{Host: "127.0.0.1", Port: port, Plain: true, Username: "u", Password: "fake-pass"}, "login", "does not support SMTP AUTH", sdk.CheckFailed},
+		{Mail{Host: "no.such.invalid", Port: port}, "name", "no.such.invalid does not resolve", sdk.CheckFailed},
+		{Mail{Host: "127.0.0.1", Port: port, CA: "/does/not/exist.pem"}, authorities, "read the mail server's authority", sdk.CheckFailed},
+	} {
+		c.mail.Clock = sdktest.NewClock(time.Now())
+		var found sdk.Check
+		c.mail.Check(t.Context(), func(check sdk.Check) {
+			if check.Name == c.name {
+				found = check
+			}
+			if check.State == sdk.CheckFailed && check.Name != c.name || strings.Contains(check.Detail+check.Fix, "fake-pass") {
+				t.Errorf("%+v", check)
+			}
+		})
+		if found.State != c.state || !strings.Contains(found.Detail, c.want) || c.state == sdk.CheckFailed && found.Fix == "" {
+			t.Errorf("%s: %+v", c.name, found)
+		}
+		for len(got) > 0 {
+			if said := <-got; strings.Contains(said, "MAIL FROM") || strings.Contains(said, "DATA") {
+				t.Errorf("a message was begun: %s", said)
+			}
+		}
+	}
+}
+
+// TestMailTLSFromTheStart: on port 465 TLS begins with the first byte, and the password
+// goes through it.
+func TestMailTLSFromTheStart(t *testing.T) {
+	t.Parallel()
+	trusted := httptest.NewTLSServer(http.NotFoundHandler()) // for its certificate
+	t.Cleanup(trusted.Close)
+	l, err := tls.Listen("tcp", "127.0.0.1:465", &tls.Config{Certificates: trusted.TLS.Certificates})
+	if err != nil {
+		t.Skipf("port 465 cannot be listened on here: %v", err)
+	}
+	t.Cleanup(func() { l.Close() })
+	got := make(chan string, 8)
+	go func() {
+		for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
+			got <- smtp(conn)
+		}
+	}()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: trusted.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := &Mail{Host: "127.0.0.1", Port: 465, CA: ca, Username: "u", Password: "fake-pass", From: "a@soc.example", To: []string{"b@soc.example"}, Clock: sdktest.NewClock(time.Now())}
+	s.Check(t.Context(), func(c sdk.Check) {
+		if c.State == sdk.CheckFailed {
+			t.Errorf("%+v", c)
+		}
+	})
+	if first, second := <-got, <-got; strings.Contains(first, "AUTH") || !strings.Contains(second, "AUTH PLAIN") {
+		t.Errorf("%q, then %q", first, second)
+	}
+	if err := s.Send(t.Context(), &Message{Title: "x", At: time.Now()}); err != nil {
+		t.Error(err)
+	}
+	if text := <-got; !strings.Contains(text, "DATA") {
+		t.Error(text)
+	}
+}
+
 // smtp speaks the server's part of one session and returns what the client said.
 func smtp(conn net.Conn) string {
 	defer conn.Close()
@@ -310,6 +404,10 @@ func smtp(conn net.Conn) string {
 			data = false
 			fmt.Fprint(conn, "250 taken\r\n")
 		case data:
+		case strings.HasPrefix(line, "EHLO") && conn.LocalAddr().(*net.TCPAddr).Port == implicitTLS:
+			fmt.Fprint(conn, "250-mail.soc.example\r\n250 AUTH PLAIN\r\n")
+		case strings.HasPrefix(line, "AUTH"):
+			fmt.Fprint(conn, "235 welcome\r\n")
 		case strings.HasPrefix(line, "DATA"):
 			data = true
 			fmt.Fprint(conn, "354 go on\r\n")

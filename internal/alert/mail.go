@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"net"
 	"os"
 	"time"
 
@@ -23,6 +24,7 @@ type Mail struct {
 	To       []string
 	CA       string // PEM file with authorities trusted beside the system's
 	Plain    bool   // no TLS: for a relay on this machine
+	Clock    sdk.Clock
 }
 
 // mailTimeout bounds one delivery.
@@ -40,31 +42,36 @@ func (s *Mail) Send(ctx context.Context, m *Message) error {
 	msg.Subject(m.Title)
 	msg.SetDateWithValue(m.At)
 	msg.SetBodyString(mail.TypeTextPlain, m.Text())
-	client, err := s.client()
+	l := &line{mail: s}
+	client, err := s.client(s.Username != "", l)
 	if err != nil {
 		return err
 	}
+	defer l.close()
 	if err := client.DialAndSendWithContext(ctx, msg); err != nil {
 		return fmt.Errorf("mail by %s:%d: %w", s.Host, s.Port, err)
 	}
 	return nil
 }
 
-func (s *Mail) client() (*mail.Client, error) {
+// implicitTLS is the port on which TLS begins with the first byte (RFC 8314).
+const implicitTLS = 465
+
+func (s *Mail) client(login bool, l *line) (*mail.Client, error) {
 	trust, err := s.trust()
 	if err != nil {
 		return nil, err
 	}
-	opts := []mail.Option{mail.WithPort(s.Port), mail.WithTimeout(mailTimeout), mail.WithTLSConfig(trust)}
+	opts := []mail.Option{mail.WithPort(s.Port), mail.WithTimeout(mailTimeout), mail.WithTLSConfig(trust), mail.WithDialContextFunc(l.dial)}
 	switch {
 	case s.Plain:
 		opts = append(opts, mail.WithTLSPolicy(mail.NoTLS))
-	case s.Port == 465:
-		opts = append(opts, mail.WithSSL())
+	case s.Port == implicitTLS: // begun by the line; so asked, the library sees that it is
+		opts = append(opts, mail.WithTLSPolicy(mail.TLSOpportunistic))
 	default:
 		opts = append(opts, mail.WithTLSPolicy(mail.TLSMandatory))
 	}
-	if s.Username != "" {
+	if login {
 		opts = append(opts, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(s.Username), mail.WithPassword(s.Password.Reveal()))
 	}
 	client, err := mail.NewClient(s.Host, opts...)
@@ -72,6 +79,39 @@ func (s *Mail) client() (*mail.Client, error) {
 		return nil, fmt.Errorf("mail by %s:%d: %w", s.Host, s.Port, err)
 	}
 	return client, nil
+}
+
+// line is the connection of one session. It is kept because the library leaves it open
+// where a session does not come to be.
+type line struct {
+	mail *Mail
+	conn net.Conn
+	step string // what the session is at: connection, TLS, answer
+}
+
+func (l *line) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	l.conn, l.step = conn, "answer"
+	if l.mail.Plain || l.mail.Port != implicitTLS {
+		return conn, nil
+	}
+	l.step = "TLS"
+	trust, err := l.mail.trust()
+	if err != nil {
+		return nil, err
+	}
+	secured := tls.Client(conn, trust)
+	return secured, secured.HandshakeContext(ctx)
+}
+
+func (l *line) close() {
+	if l.conn != nil {
+		_ = l.conn.Close() // the session is over, or never came to be
+	}
 }
 
 func (s *Mail) trust() (*tls.Config, error) {

@@ -75,6 +75,7 @@ type App struct {
 	endsAt   time.Time
 
 	commits sync.Mutex // one commit at a time
+	warned  []string   // of the configuration, by the last load; under commits once others can call
 	handing sync.Mutex // delivery is handed one state after the other
 
 	mu         sync.Mutex // what is in force

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	_ "github.com/remeld/remeld/connector/all" // the classes a configuration can name
@@ -43,10 +44,21 @@ func (a *App) load() (*config.Config, error) {
 	if found.HasErrors() {
 		return nil, &ConfigError{Findings: found}
 	}
-	for _, d := range found {
-		a.log.Warn("configuration", "finding", d.Error())
-	}
+	a.warn(found)
 	return cfg, nil
+}
+
+// warn logs what a load found, once: the same files are read several times.
+func (a *App) warn(found diag.List) {
+	var warned []string
+	for _, d := range found {
+		text := d.Error()
+		if !slices.Contains(a.warned, text) {
+			a.log.Warn("configuration", "finding", text)
+		}
+		warned = append(warned, text)
+	}
+	a.warned = warned
 }
 
 // readFile reads a file of the configuration, relative to its folder.

@@ -13,22 +13,28 @@ import (
 func (a *App) route(cfg *config.Config) error {
 	routes := make([]alert.Route, 0, len(cfg.Notify))
 	for _, r := range cfg.Notify {
-		route := alert.Route{Name: r.Name, Runs: alert.Runs(r.Runs), Nodes: r.Nodes}
-		if r.Mail != nil {
-			route.Sender = &alert.Mail{Host: r.Mail.Host, Port: r.Mail.Port, Username: r.Mail.Username, Password: r.Mail.Password,
-				From: r.Mail.From, To: r.Mail.To, CA: r.Mail.CA, Plain: r.Mail.Plain}
-		} else {
-			// One attempt: the alerter tries again itself.
-			client, err := httpx.New(httpx.Options{Clock: a.clock, Log: a.log, CAFile: r.CA, Retries: -1, UserAgent: "Remeld"})
-			if err != nil {
-				return err
-			}
-			route.Sender = &alert.Webhook{URL: r.URL, Shape: alert.Shape(r.Shape), HTTP: client}
+		sender, err := a.sender(r)
+		if err != nil {
+			return err
 		}
-		routes = append(routes, route)
+		routes = append(routes, alert.Route{Name: r.Name, Sender: sender, Runs: alert.Runs(r.Runs), Nodes: r.Nodes})
 	}
 	a.alerter.Configure(routes)
 	return nil
+}
+
+// sender is the way of a route to people.
+func (a *App) sender(r config.Route) (alert.Sender, error) {
+	if r.Mail != nil {
+		return &alert.Mail{Host: r.Mail.Host, Port: r.Mail.Port, Username: r.Mail.Username, Password: r.Mail.Password,
+			From: r.Mail.From, To: r.Mail.To, CA: r.Mail.CA, Plain: r.Mail.Plain, Clock: a.clock}, nil
+	}
+	// One attempt: the alerter tries again itself.
+	client, err := httpx.New(httpx.Options{Clock: a.clock, Log: a.log, CAFile: r.CA, Retries: -1, UserAgent: "Remeld"})
+	if err != nil {
+		return nil, err
+	}
+	return &alert.Webhook{URL: r.URL, Shape: alert.Shape(r.Shape), HTTP: client}, nil
 }
 
 // tellRun posts the end of a run.

@@ -151,12 +151,13 @@ func (e *examination) reached(resp *http.Response) {
 	e.connected()
 	now := e.client.o.Clock.Now()
 	if resp.TLS != nil {
-		e.report(certificate(resp.TLS, now))
+		e.report(CheckCertificate(resp.TLS, now))
 	}
 	e.report(clock(resp.Header, now))
 }
 
-func certificate(state *tls.ConnectionState, now time.Time) sdk.Check {
+// CheckCertificate says what a server's certificate is, and warns ahead of its end.
+func CheckCertificate(state *tls.ConnectionState, now time.Time) sdk.Check {
 	if len(state.PeerCertificates) == 0 {
 		return sdk.Check{Name: "TLS", State: sdk.CheckSkipped, Detail: "no certificate was shown"}
 	}

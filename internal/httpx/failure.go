@@ -105,13 +105,13 @@ func explainTLS(u *url.URL, err error) (kind sdk.Failure, why, todo string) {
 	)
 	switch {
 	case errors.As(err, &unknown):
-		return sdk.Permanent, "the server's certificate is signed by an authority this machine does not trust", "give that authority's PEM file as ca_file"
+		return sdk.Permanent, "the server's certificate is signed by an authority this machine does not trust", "give that authority's PEM file as ca_file (of a connection or a route: ca)"
 	case errors.As(err, &host):
 		return sdk.Permanent, "the server's certificate is not for " + u.Hostname(), "use the name it was issued for"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return sdk.Permanent, "the server's certificate has expired or is not valid yet", "tell the feed's owner; check this machine's clock"
+		return sdk.Permanent, "the server's certificate has expired or is not valid yet", "tell whoever runs the server; check this machine's clock"
 	case errors.As(err, &invalid):
-		return sdk.Permanent, "the server's certificate is not valid (" + invalid.Error() + ")", "tell the feed's owner"
+		return sdk.Permanent, "the server's certificate is not valid (" + invalid.Error() + ")", "tell whoever runs the server"
 	case errors.As(err, &record):
 		return sdk.Permanent, "the server does not speak TLS there", "use http:// or the right port"
 	case errors.As(err, &alert):

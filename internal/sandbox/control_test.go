@@ -57,7 +57,7 @@ func TestControl_Calls(t *testing.T) {
 		{"GET", "counters", "", 200, `[]`},
 		{"GET", "ca.pem", "", 200, "BEGIN CERTIFICATE"},
 		{"POST", "reset", "", 204, ""},
-		{"GET", "tenants/t/indicators", "", 200, `null`},
+		{"GET", "tenants/t/indicators", "", 200, `[]`},
 		{"GET", "nonsense", "", 404, "lists them"},
 	} {
 		var body any

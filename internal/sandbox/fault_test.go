@@ -2,9 +2,14 @@ package sandbox
 
 import (
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"net/http"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -224,5 +229,45 @@ func TestFault_BadRules(t *testing.T) {
 		if _, err := s.Add(r); err == nil {
 			t.Errorf("accepted %+v", r)
 		}
+	}
+}
+
+// A rule whose operation no service has would never strike: it is refused, with the names.
+func TestFault_UnknownOperation(t *testing.T) {
+	w := newTwin(t)
+	_, err := w.AddFault(Rule{Op: "batchdelete", Action: Action{Status: 500}})
+	if err == nil || !strings.Contains(err.Error(), `"batchdelete"`) || !strings.Contains(err.Error(), "batch_delete, ") {
+		t.Errorf("%v", err)
+	}
+	if r := w.control("POST", "faults", `{"op":"imports","status":500}`); r.status != 400 || !strings.Contains(string(r.body), "import, ") {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	for _, op := range operations() {
+		w.fault(Rule{Op: op, Action: Action{Status: 500}})
+	}
+}
+
+// Every Op constant of a service is one that a rule can name.
+func TestFault_OperationsAreComplete(t *testing.T) {
+	known, n := operations(), 0
+	for _, pkg := range []string{"entra", "mde", "sentinel", "graph", "threatconnect"} {
+		f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(pkg, "route.go"), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(node ast.Node) bool {
+			spec, ok := node.(*ast.ValueSpec)
+			if !ok || !strings.HasPrefix(spec.Names[0].Name, "Op") || len(spec.Values) != 1 {
+				return true
+			}
+			op, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+			if n++; err != nil || !slices.Contains(known, op) {
+				t.Errorf("%s.%s %q is missing: %v", pkg, spec.Names[0].Name, op, err)
+			}
+			return true
+		})
+	}
+	if n < 40 {
+		t.Errorf("%d constants found", n)
 	}
 }

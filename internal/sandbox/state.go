@@ -3,14 +3,34 @@ package sandbox
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/remeld/remeld/internal/sandbox/entra"
 	"github.com/remeld/remeld/internal/sandbox/fault"
+	"github.com/remeld/remeld/internal/sandbox/graph"
 	"github.com/remeld/remeld/internal/sandbox/mde"
+	"github.com/remeld/remeld/internal/sandbox/sentinel"
+	"github.com/remeld/remeld/internal/sandbox/threatconnect"
 )
 
-// AddFault puts a fault rule in force and returns its id.
-func (s *Sandbox) AddFault(r Rule) (string, error) { return s.faults.Add(r) }
+// AddFault puts a fault rule in force and returns its id. A rule of an operation that
+// no service has is an error: it would never strike, and a rehearsal would pass for
+// the want of its fault.
+func (s *Sandbox) AddFault(r Rule) (string, error) {
+	if known := operations(); r.Op != "" && !slices.Contains(known, r.Op) {
+		return "", fmt.Errorf("fault rule: no operation is called %q; one of: %s", r.Op, strings.Join(known, ", "))
+	}
+	return s.faults.Add(r)
+}
+
+// operations are the names of every operation, as the journal has them.
+func operations() []string {
+	all := slices.Concat(entra.Ops(), mde.Ops(), sentinel.Ops(), graph.Ops(), threatconnect.Ops(), []string{opFeed, opOther})
+	slices.Sort(all)
+	return slices.Compact(all)
+}
 
 // RemoveFault takes a rule away and reports whether there was one.
 func (s *Sandbox) RemoveFault(id string) bool { return s.faults.Remove(id) }

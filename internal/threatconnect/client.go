@@ -21,12 +21,13 @@ type Doer interface {
 	Do(req *http.Request) (*http.Response, error)
 }
 
-// Options are what a Client works with. All are required but Log.
+// Options are what a Client works with. All are required but Log and Once.
 type Options struct {
 	Connection Connection
 	HTTP       Doer
 	Clock      sdk.Clock
 	Log        *slog.Logger
+	Once       bool // one attempt at each call: where a person waits
 }
 
 // Client calls one instance as one API user. Safe for concurrent use.
@@ -81,7 +82,7 @@ func (c *Client) get(ctx context.Context, path string, query url.Values, read fu
 		if errors.As(err, &own) {
 			return own.err
 		}
-		if err == nil || n == attempts || ctx.Err() != nil || !healable(err) {
+		if err == nil || c.o.Once || n == attempts || ctx.Err() != nil || !healable(err) {
 			return err
 		}
 		pause := wait

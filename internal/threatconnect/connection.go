@@ -73,5 +73,6 @@ func init() {
 		Name:      Type,
 		Summary:   "an API user of a ThreatConnect instance",
 		NewConfig: func() any { return &Connection{} },
+		Check:     check,
 	})
 }

@@ -33,18 +33,19 @@ func (t *target) Check(ctx context.Context, report func(sdk.Check)) {
 
 // checkReading lists the tenant, which tells the free slots as well.
 func (t *target) checkReading(ctx context.Context, report func(sdk.Check)) bool {
-	ours := 0
+	c := sdk.Check{Name: "reading", Marks: map[string]int{}}
 	listing, err := t.List(ctx, func(context.Context, sdk.OpName) error { return nil }, func(r sdk.Remote) error {
 		if r.Mark != "" && strings.EqualFold(r.App, t.conn.ClientID) {
-			ours++
+			c.Marks[r.Mark]++
 		}
 		return nil
 	})
 	if err != nil {
-		report(entra.Failed("reading", err))
+		report(sdk.FailedCheck("reading", err))
 		return false
 	}
-	report(sdk.Check{Name: "reading", State: sdk.CheckOK, Detail: fmt.Sprintf("%d indicators, %d of them made by remeld", listing.Count, ours)})
+	c.State, c.Detail = sdk.CheckOK, fmt.Sprintf("%d indicators, %d of them made by remeld", listing.Count, c.Marked())
+	report(c)
 	report(t.slots(listing))
 	if n := t.dropped.Load(); n > 0 {
 		report(sdk.Check{Name: "techniques", State: sdk.CheckWarning, Detail: fmt.Sprintf("%d indicators came back without the techniques they were sent with", n), Fix: droppedHelp})
@@ -79,6 +80,6 @@ func (t *target) checkWriting(ctx context.Context, report func(sdk.Check)) {
 	case sdk.FailureOf(err) == sdk.Throttled:
 		report(sdk.Check{Name: "writing", State: sdk.CheckSkipped, Detail: "the tenant is busy: " + err.Error()})
 	default:
-		report(entra.Failed("writing", err))
+		report(sdk.FailedCheck("writing", err))
 	}
 }

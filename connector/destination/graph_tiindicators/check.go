@@ -23,10 +23,17 @@ func (t *target) Check(ctx context.Context, report func(sdk.Check)) {
 		report(sdk.Check{Name: "reading", State: sdk.CheckSkipped, Detail: "not tried without the permission"})
 		return
 	}
-	listing, err := t.List(ctx, func(context.Context, sdk.OpName) error { return nil }, func(sdk.Remote) error { return nil })
+	c := sdk.Check{Name: "reading", Marks: map[string]int{}}
+	listing, err := t.List(ctx, func(context.Context, sdk.OpName) error { return nil }, func(r sdk.Remote) error {
+		if r.Mark != "" {
+			c.Marks[r.Mark]++
+		}
+		return nil
+	})
 	if err != nil {
-		report(entra.Failed("reading", err))
+		report(sdk.FailedCheck("reading", err))
 		return
 	}
-	report(sdk.Check{Name: "reading", State: sdk.CheckOK, Detail: fmt.Sprintf("%d indicators of this app for %s", listing.Count, t.config.Product)})
+	c.State, c.Detail = sdk.CheckOK, fmt.Sprintf("%d indicators of this app for %s, %d of them made by remeld", listing.Count, t.config.Product, c.Marked())
+	report(c)
 }

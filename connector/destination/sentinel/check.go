@@ -35,7 +35,7 @@ func (t *target) checkWriting(ctx context.Context, report func(sdk.Check)) {
 	case sdk.FailureOf(err) == sdk.Throttled:
 		report(sdk.Check{Name: "writing", State: sdk.CheckSkipped, Detail: "the workspace is busy: " + err.Error()})
 	default:
-		report(entra.Failed("writing", err))
+		report(sdk.FailedCheck("writing", err))
 	}
 }
 
@@ -45,16 +45,17 @@ func (t *target) checkReading(ctx context.Context, report func(sdk.Check)) {
 		report(sdk.Check{Name: "reading", State: sdk.CheckWarning, Detail: "the workspace's place is not configured", Fix: t.Info().Blind})
 		return
 	}
-	ours := 0
+	c := sdk.Check{Name: "reading", Marks: map[string]int{}}
 	listing, err := t.List(ctx, func(context.Context, sdk.OpName) error { return nil }, func(r sdk.Remote) error {
 		if r.Mark != "" && !r.Withdrawn {
-			ours++
+			c.Marks[r.Mark]++
 		}
 		return nil
 	})
 	if err != nil {
-		report(entra.Failed("reading", err))
+		report(sdk.FailedCheck("reading", err))
 		return
 	}
-	report(sdk.Check{Name: "reading", State: sdk.CheckOK, Detail: fmt.Sprintf("%d indicators of %s, %d of them made by remeld", listing.Count, t.config.SourceSystem, ours)})
+	c.State, c.Detail = sdk.CheckOK, fmt.Sprintf("%d indicators of %s, %d of them made by remeld", listing.Count, t.config.SourceSystem, c.Marked())
+	report(c)
 }

@@ -17,7 +17,7 @@ func (s *source) Check(ctx context.Context, report func(sdk.Check)) {
 	}
 	resp, err := s.client.Look(ctx, s.c.URL)
 	if err != nil {
-		report(sdk.Check{Name: "feed", State: sdk.CheckFailed, Detail: err.Error()})
+		report(sdk.FailedCheck("feed", err))
 		return
 	}
 	_ = resp.Body.Close() // nothing of it was wanted

@@ -29,7 +29,7 @@ type poll struct {
 // everything reads all that is wanted; what is not among it is gone. An owner that
 // cannot be read would look like one that has become empty, so the owners come first.
 func (p *poll) everything(ctx context.Context, since time.Time) error {
-	if _, err := p.owners(ctx); err != nil {
+	if _, err := p.source.owners(ctx); err != nil {
 		return err
 	}
 	return p.list(ctx, and(p.source.c.wanted(), modifiedSince(since)), nil)
@@ -82,7 +82,7 @@ func (p *poll) touched(ctx context.Context, cursor time.Time, note func(typ, sum
 			return err
 		}
 	}
-	owners, err := p.owners(ctx)
+	owners, err := p.source.owners(ctx)
 	if err != nil {
 		return err
 	}
@@ -96,15 +96,16 @@ func (p *poll) touched(ctx context.Context, cursor time.Time, note func(typ, sum
 }
 
 // owners are the names of the owners to read, as the instance spells them.
-func (p *poll) owners(ctx context.Context) ([]string, error) {
-	c := &p.source.c
+func (s *source) owners(ctx context.Context) ([]string, error) {
+	c := &s.c
 	chosen := len(c.Owners) > 0 && c.TQL == ""
-	all, err := p.source.client.Owners(ctx)
+	all, err := s.client.Owners(ctx)
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, 0, len(all))
+	names, readable := make([]string, 0, len(all)), make([]string, 0, len(all))
 	for _, o := range all {
+		readable = append(readable, o.Name)
 		if !chosen || slices.ContainsFunc(c.Owners, func(name string) bool { return strings.EqualFold(name, o.Name) }) {
 			names = append(names, o.Name)
 		}
@@ -112,10 +113,24 @@ func (p *poll) owners(ctx context.Context) ([]string, error) {
 	for _, name := range c.Owners {
 		if chosen && !slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(name, n) }) {
 			return nil, &sdk.Error{Failure: sdk.Forbidden, Message: fmt.Sprintf(
-				"there is no owner %q that the API user may read; give a name as it stands in ThreatConnect, or let an administrator there give the user access", name)}
+				"ThreatConnect has no owner %q that the API user may read; it may read %s: give one of these, or let an administrator there give the user access", name, listed(readable))}
 		}
 	}
 	return names, nil
+}
+
+// shownOwners is how many owners are named in a message.
+const shownOwners = 10
+
+func listed(owners []string) string {
+	if len(owners) == 0 {
+		return "none"
+	}
+	text := strings.Join(owners[:min(len(owners), shownOwners)], ", ")
+	if more := len(owners) - shownOwners; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // ask reads the touched values anew and removes those that are not wanted any more.

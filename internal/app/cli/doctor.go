@@ -13,14 +13,15 @@ import (
 
 func (c *cli) doctorCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "doctor [CONNECTION|NODE]", Short: "Examine logins, sources and destinations, and say what to do",
-		Long: `Looks at each login, source and destination from here to the other side, in the
-order of dependence: proxy, name, connection, certificate, clock, token, permissions,
-reading, writing, free slots, when the credential ends. A line that failed says what
-to do, in the portal's words. Nothing is changed anywhere: the probe of writing sends
-an empty list. Works beside a running process and without one.
+		Use: "doctor [CONNECTION|NODE|ROUTE]", Short: "Examine logins, sources, destinations and routes, and say what to do",
+		Long: `Looks at each login, source, destination and route to people from here to the other
+side, in the order of dependence: proxy, name, connection, certificate, clock, token or
+login, permissions, reading, writing, free slots, when the credential ends. A line that
+failed says what to do, in the portal's words. Nothing is changed anywhere: the probe of
+writing sends an empty list, a mail server is spoken with up to the login and gets no
+mail, a webhook gets no message. Works beside a running process and without one.
 
-A connection's name examines it and the destinations that use it. Exit code 1 if
+A connection's name examines it and the nodes that use it. Exit code 1 if
 anything failed.`,
 		Example: "  remeld doctor\n  remeld doctor contoso --json",
 		Args:    cobra.MaximumNArgs(1),
@@ -70,7 +71,7 @@ func printDoctor(w io.Writer, v app.DoctorView, terminal bool) {
 	}
 	switch n := v.Failed(); {
 	case len(v.Patients) == 0:
-		fmt.Fprintln(w, "there is nothing to examine: no login, source or destination reaches outside")
+		fmt.Fprintln(w, "there is nothing to examine: no login, source, destination or route reaches outside")
 	case n > 0:
 		fmt.Fprintf(w, "\n%d checks failed\n", n)
 	default:

@@ -35,6 +35,8 @@ import (
 //	control METHOD PATH [BODY]  call its control API; the answer is stdout
 //	feed NAME FILE              set a feed to what the file holds
 //	certificate FILE END        write a certificate with its key that ends at the date
+//	mailserver CA-FILE USER PW  start a mail server with STARTTLS and a login; sets MAIL_PORT
+//	mail-verbs                  print the SMTP verbs it was told
 //	lines FILE FORMAT FROM TO   write numbered lines
 //	journal-reset               forget the calls so far
 //	calls OP N                  so many calls of OP ("write": all that write)
@@ -63,13 +65,16 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	},
 	"settled": func(ts *testscript.TestScript, _ bool, _ []string) { poll(ts, func() error { return settled(ts) }) },
 	"exits":   exits, "json": jsonCheck, "setfrom": setFrom, "wait-for": waitFor, "wait-output": waitOutput,
-	"wait-exits": waitExits, "nosecret": noSecret, "certificate": certificate, "memory": memory, "lines-of": linesOf, "help-of-all": helpOfAll,
+	"wait-exits": waitExits, "nosecret": noSecret, "certificate": certificate, "mailserver": startMail, "mail-verbs": mailVerbs, "memory": memory, "lines-of": linesOf, "help-of-all": helpOfAll,
 }
 
 type roomKey struct{}
 
 // room is what a script has beside its folder.
-type room struct{ sb *sandbox.Sandbox }
+type room struct {
+	sb   *sandbox.Sandbox
+	mail *mailServer
+}
 
 func roomOf(ts *testscript.TestScript) *room {
 	r := ts.Value(roomKey{}).(*room)

@@ -40,16 +40,18 @@ func (c *Connection) readKeyPair() (keyPair, error) {
 	}
 	certs, key, err := parse(data, c.CertificatePassword.Reveal())
 	switch {
+	case errors.Is(err, pkcs12.ErrIncorrectPassword) && c.CertificatePassword == "":
+		return fail("the PFX file has a password; set certificate_password: ${secret:NAME}")
 	case errors.Is(err, pkcs12.ErrIncorrectPassword):
-		return fail("certificate_password does not open the PFX file")
+		return fail("certificate_password does not open the PFX file; ask whoever exported the file, or export it again")
 	case err != nil && bytes.Contains(data, []byte("-----BEGIN")):
-		return fail("no certificate with its RSA private key in PEM (" + err.Error() + ")")
+		return fail("no certificate with its RSA private key in PEM (" + err.Error() + "); put both into the one file, as openssl pkcs12 -nodes writes them")
 	case err != nil:
 		return fail("neither PEM nor a PFX file of the kind that can be read (" + err.Error() + "); convert it: openssl pkcs12 -in FILE -nodes -out cert.pem")
 	}
 	leaf, ok := leafOf(certs, key)
 	if !ok {
-		return fail("the private key does not belong to any certificate in the file, or is not an RSA key")
+		return fail("the private key does not belong to any certificate in the file, or is not an RSA key; export the app's certificate and its key together")
 	}
 	return keyPair{certs: append([]*x509.Certificate{leaf}, without(certs, leaf)...), key: key}, nil
 }

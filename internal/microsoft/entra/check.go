@@ -35,7 +35,7 @@ func check(ctx context.Context, cfg any, env sdk.Env, report func(sdk.Check)) {
 	}
 	tokens := NewTokenSource(*c, client)
 	if _, _, err := tokens.Token(ctx, c.GraphScope()); err != nil {
-		report(Failed("token", err))
+		report(sdk.FailedCheck("token", err))
 		return
 	}
 	report(sdk.Check{Name: "token", State: sdk.CheckOK, Detail: fmt.Sprintf("by %s for app %s", c.kind(), c.ClientID)})
@@ -56,7 +56,7 @@ func (c *Connection) checkTenant(ctx context.Context, client *httpx.Client, repo
 		return false
 	}
 	if err != nil {
-		report(Failed("tenant", err))
+		report(sdk.FailedCheck("tenant", err))
 		return false
 	}
 	if other := c.misplaced(doc); other != "" {
@@ -114,7 +114,7 @@ func CheckToken(ctx context.Context, tokens *TokenSource, scope string, anyOf []
 	var e *sdk.Error
 	switch {
 	case errors.As(err, &e):
-		report(Failed("token", err))
+		report(sdk.FailedCheck("token", err))
 		return false
 	case err != nil: // it is the API's to judge
 		report(sdk.Check{Name: "token", State: sdk.CheckOK, Detail: "for " + scope})
@@ -142,11 +142,4 @@ func listed(roles []string) string {
 		return "no application permission"
 	}
 	return strings.Join(roles, ", ")
-}
-
-// Failed is a check that ended with an error: what was seen, and what to do where the
-// message says so behind its first semicolon.
-func Failed(name string, err error) sdk.Check {
-	detail, fix, _ := strings.Cut(err.Error(), "; ")
-	return sdk.Check{Name: name, State: sdk.CheckFailed, Detail: detail, Fix: fix}
 }

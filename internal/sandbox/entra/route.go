@@ -18,6 +18,11 @@ const (
 	OpManaged   = "managed-identity"
 )
 
+// Ops lists the operations.
+func Ops() []string {
+	return []string{OpToken, OpDiscovery, OpKeys, OpManaged}
+}
+
 // Route is a path of the token service.
 type Route struct {
 	Op     string

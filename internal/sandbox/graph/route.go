@@ -23,6 +23,14 @@ const (
 	OpOther = "graph-other"
 )
 
+// Ops lists the operations.
+func Ops() []string {
+	return []string{
+		OpList, OpGet, OpCreate, OpUpdate, OpDelete, OpSubmit,
+		OpUpdateMany, OpDeleteMany, OpDeleteExternal, OpBatch, OpOther,
+	}
+}
+
 // Route is a path of Graph.
 type Route struct {
 	Op      string

@@ -81,7 +81,7 @@ func Foreign(first, n int) []Indicator {
 
 // Rows returns all live rows of a tenant by id, whatever the read lag hides.
 func (s *Service) Rows(tenant string, now time.Time) []Indicator {
-	var out []Indicator
+	out := []Indicator{} // an empty list is a list for the control API too
 	_ = s.with(tenant, now, func(c *call) error {
 		for _, r := range sorted(c.table.live) {
 			out = append(out, r.Indicator)

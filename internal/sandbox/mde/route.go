@@ -19,6 +19,14 @@ const (
 	OpOther = "other"
 )
 
+// Ops lists the operations.
+func Ops() []string {
+	return []string{
+		OpList, OpGet, OpCreate, OpImport, OpDelete, OpBatchDelete,
+		OpGroups, OpOther,
+	}
+}
+
 // Route is a path of the API.
 type Route struct {
 	Op     string

@@ -26,6 +26,15 @@ const (
 	OpOther = "other"
 )
 
+// Ops lists the operations.
+func Ops() []string {
+	return []string{
+		OpUpload, OpUploadIndicators, OpQuery, OpCount, OpDelete, OpCreate,
+		OpList, OpGet, OpUpdate, OpDeleteIndicator, OpAppendTags, OpReplaceTags,
+		OpQueryIndicators, OpMetrics, OpOther,
+	}
+}
+
 // Route is a path of the upload API or of the management plane.
 type Route struct {
 	Op string

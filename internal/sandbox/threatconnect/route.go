@@ -24,6 +24,14 @@ const (
 	OpOther = "tc-other"
 )
 
+// Ops lists the operations.
+func Ops() []string {
+	return []string{
+		OpList, OpGet, OpCreate, OpUpdate, OpDelete, OpDeleted,
+		OpOptions, OpOwners, OpToken, OpRenew, OpV2, OpOther,
+	}
+}
+
 // Route is a path of the API.
 type Route struct {
 	Op      string
