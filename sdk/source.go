@@ -55,6 +55,9 @@ type Poll struct {
 	Body string
 	// Next is the state for the next poll; committed with the last row.
 	Next []byte
+	// Notes are what a person should know of this read although it succeeded, a line
+	// each; they stand in the log and in the record of a job's run.
+	Notes []string
 }
 
 // Sink takes the items of a poll. One Sink is for one goroutine; Fork makes

@@ -104,6 +104,9 @@ func (r *jobRun) poll(ctx context.Context, source string) error {
 	for why, n := range p.Refused {
 		r.run.Count("refused: "+string(why), n)
 	}
+	for _, note := range p.Notes {
+		r.log("warn", "%s: %s", source, note)
+	}
 	switch p.Verdict {
 	case engine.VerdictIncomplete:
 		return fmt.Errorf("%s could not be read whole: %s; nothing is sent and the next run begins where this one did", source, p.Error)

@@ -224,6 +224,55 @@ func TestWrongKeyIsSaid(t *testing.T) {
 	}
 }
 
+// TestRefusedOnce: one 401 costs one more call and nobody hears of it; a second is
+// the answer.
+func TestRefusedOnce(t *testing.T) {
+	t.Parallel()
+	for name, refusals := range map[string]int{"once": 1, "always": 100} {
+		left := refusals
+		in := &instance{n: 3}
+		in.fault = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+			if left--; left < 0 {
+				return false
+			}
+			w.WriteHeader(http.StatusUnauthorized)
+			fmt.Fprint(w, `{"message":"Unauthorized","status":"Error"}`)
+			return true
+		}
+		c := start(t, in)
+		got, err := ids(t, c, Query{})
+		if refusals == 1 && (err != nil || len(got) != 3) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+		if refusals > 1 && sdk.FailureOf(err) != sdk.Unauthorized {
+			t.Errorf("%s: %v", name, err)
+		}
+		if len(in.served) != 2 {
+			t.Errorf("%s: %d calls, want 2", name, len(in.served))
+		}
+	}
+}
+
+// TestClockIsSaidWithItsOffset: where following the instance's clock does not help, the
+// refusal says how far off ours is.
+func TestClockIsSaidWithItsOffset(t *testing.T) {
+	t.Parallel()
+	refuse := func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprint(w, `{"message":"Timestamp Out of Acceptable Time Range","status":"Error"}`)
+		return true
+	}
+	for ahead, want := range map[time.Duration]string{10 * time.Minute: "10m0s behind ThreatConnect's", -10 * time.Minute: "10m0s ahead of ThreatConnect's"} {
+		c := start(t, &instance{n: 3, ahead: ahead, fault: refuse})
+		if _, err := ids(t, c, Query{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want it to say %q", err, want)
+		}
+		if c.ClockOff() == "" {
+			t.Error("the offset is not known afterwards")
+		}
+	}
+}
+
 // TestCallersErrorEndsTheListing: it is handed back as it is, after one call.
 func TestCallersErrorEndsTheListing(t *testing.T) {
 	t.Parallel()
