@@ -29,6 +29,9 @@ type Query struct {
 	TQL string
 	// Fields are names of Fields; nil asks for none of them.
 	Fields []string
+	// Match is asked of every indicator as the instance wrote it; those it is false for
+	// are passed over. nil is true of all.
+	Match func(raw []byte) (bool, error)
 	// Page is the number of indicators an answer, 1 to MaxPage; 0 is DefaultPage.
 	Page int
 }
@@ -47,7 +50,7 @@ func (c *Client) Indicators(ctx context.Context, q Query, progress Progress, fn 
 		size = DefaultPage
 	}
 	for last, read := int64(0), 0; ; {
-		page := page{client: c, last: last, fn: fn}
+		page := page{client: c, last: last, match: q.Match, fn: fn}
 		err := c.get(ctx, "/v3/indicators", q.values(last, size), page.read)
 		if err != nil {
 			return err
@@ -106,6 +109,7 @@ func (q Query) values(last int64, size int) url.Values {
 // handed on already.
 type page struct {
 	client *Client
+	match  func(raw []byte) (bool, error)
 	fn     func(*Indicator) error
 	last   int64 // greatest id handed on
 	count  int
@@ -133,7 +137,8 @@ func (p *page) data(dec *jsontext.Decoder) error {
 	before := int64(0)
 	return elements(dec, func() error {
 		ind = Indicator{}
-		if err := json.UnmarshalDecode(dec, &ind, lenient); err != nil {
+		matches, err := p.decode(dec, &ind)
+		if err != nil {
 			return fmt.Errorf("after indicator %d: %w", p.last, err)
 		}
 		p.count++
@@ -145,9 +150,26 @@ func (p *page) data(dec *jsontext.Decoder) error {
 		if ind.ID <= p.last {
 			return nil // handed on before the answer was cut off, or filter ignored: seen
 		}
-		p.last = ind.ID
+		if p.last = ind.ID; !matches {
+			return nil
+		}
 		return caller(p.fn(&ind))
 	})
+}
+
+// decode reads one indicator and asks whether it matches.
+func (p *page) decode(dec *jsontext.Decoder, ind *Indicator) (matches bool, err error) {
+	if p.match == nil {
+		return true, json.UnmarshalDecode(dec, ind, lenient)
+	}
+	raw, err := dec.ReadValue()
+	if err != nil {
+		return false, err
+	}
+	if matches, err = p.match(raw); err != nil {
+		return false, caller(err)
+	}
+	return matches, json.Unmarshal(raw, ind, lenient)
 }
 
 // lenient reads what instances of several ages write.

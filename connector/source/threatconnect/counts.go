@@ -21,7 +21,13 @@ func (s *source) Counts(ctx context.Context) ([]sdk.Left, error) {
 	var out []sdk.Left
 	query := ""
 	for _, clause := range s.clauses() {
-		query = and(query, clause.tql)
+		asked, err := s.cutOf(ctx, clause.tql)
+		if err != nil {
+			return nil, err
+		}
+		if query = and(query, asked.server); asked.local != nil {
+			clause.name += " (the part that ThreatConnect can be asked for)"
+		}
 		n, err := s.client.Count(ctx, query)
 		if err != nil {
 			return nil, explain(err)

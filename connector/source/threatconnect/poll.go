@@ -21,6 +21,7 @@ import (
 type poll struct {
 	source *source
 	out    sdk.Sink
+	wanted cut // the whole condition
 	key    []byte
 	sum    [sha256.Size]byte // of what was added, in any order
 	read   int
@@ -32,7 +33,7 @@ func (p *poll) everything(ctx context.Context, since time.Time) error {
 	if _, err := p.owners(ctx); err != nil {
 		return err
 	}
-	return p.list(ctx, and(p.source.c.wanted(), modifiedSince(since)), nil)
+	return p.list(ctx, and(p.wanted.server, modifiedSince(since)), nil)
 }
 
 // The limits of reading changes: more than maxChanged values are better read whole,
@@ -145,7 +146,7 @@ func (p *poll) askSome(ctx context.Context, typ string, summaries []string, firs
 			}
 		}
 	}
-	q := and(p.source.c.wanted(), modifiedSince(first), list("typeName", []string{typ}), naming(typ, summaries))
+	q := and(p.wanted.server, modifiedSince(first), list("typeName", []string{typ}), naming(typ, summaries))
 	return p.list(ctx, q, nil)
 }
 
@@ -166,8 +167,20 @@ func naming(typ string, summaries []string) string {
 
 // list adds every indicator that matches.
 func (p *poll) list(ctx context.Context, query string, progress threatconnect.Progress) error {
-	q := threatconnect.Query{TQL: query, Fields: threatconnect.Fields, Page: p.source.c.Page}
+	q := threatconnect.Query{
+		TQL: query, Fields: p.wanted.fields(), Page: p.source.c.Page,
+		Match: p.wanted.match(p.source.env.Clock.Now().Add(p.source.client.Skew())),
+	}
 	return p.source.client.Indicators(ctx, q, progress, p.add)
+}
+
+// notes are what a person should know of the read.
+func (p *poll) notes() []string {
+	notes := p.wanted.notes
+	if off := p.source.client.ClockOff(); off != "" {
+		notes = append(notes, off+": set it right; until then its requests are signed with ThreatConnect's time")
+	}
+	return notes
 }
 
 func (p *poll) add(i *threatconnect.Indicator) error {
