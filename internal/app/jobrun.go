@@ -64,7 +64,13 @@ func (a *App) runJob(ctx context.Context, name string, run *schedule.Run) error 
 	if err := r.settle(ctx); err != nil {
 		return err
 	}
-	return r.deliver(ctx)
+	err = r.deliver(ctx)
+	if run.Option(optionPlan) == "" && !a.running.Load() { // else its loop does
+		if failed := a.feedback.Pass(ctx); failed != nil {
+			r.log("warn", "the sources were not told what was delivered: %v", failed)
+		}
+	}
+	return err
 }
 
 // counts tells what each filter leaves, for a preview. What a source cannot say is no

@@ -31,7 +31,7 @@ type PollReport struct {
 	Samples     []Refused                `json:"samples,omitempty"`
 	Uncomputed  int64                    `json:"uncomputed,omitempty"` // values that could not be computed
 	Computing   string                   `json:"computing,omitempty"`  // one of them
-	Notes       []string                 `json:"notes,omitempty"` // of the source, for a person
+	Notes       []string                 `json:"notes,omitempty"`      // of the source, for a person
 	Error       string                   `json:"error,omitempty"`
 }
 

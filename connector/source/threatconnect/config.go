@@ -38,6 +38,7 @@ type Config struct {
 	ModifiedSince  time.Time     `yaml:"modified_since" doc:"As modified_within, from a time: 2026-01-05T00:00:00Z."`
 	Overlap        time.Duration `yaml:"overlap" doc:"How far before the last poll's start a poll looks again."`
 	Full           time.Duration `yaml:"full_every" doc:"How often everything is read: ThreatConnect does not say of every change of a tag, label or attribute that it was one."`
+	Feedback       Feedback      `yaml:"feedback" doc:"What is told to ThreatConnect; nothing where absent."`
 	Page           int           `yaml:"page_size" doc:"Indicators an answer, 1–10,000."`
 }
 
@@ -79,6 +80,9 @@ func (c *Config) Validate() []error {
 	}
 	if c.ModifiedWithin > 0 && !c.ModifiedSince.IsZero() {
 		add("modified_since", "is given beside modified_within", "give one of them")
+	}
+	if tag := c.Feedback.SentTag; tag != "" && slices.ContainsFunc(c.Tags, func(t string) bool { return strings.EqualFold(t, tag) }) {
+		add("feedback.sent_tag", fmt.Sprintf("%q is also in tags_filter: what is delivered would decide what is read", tag), "take another tag")
 	}
 	if c.Full == 0 {
 		add("full_every", "must not be 0", "give a time such as 24h: not every change is reported, and records of deletions are kept for a time only")

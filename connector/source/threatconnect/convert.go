@@ -109,6 +109,16 @@ func keysOf(typ, summary string) [][]byte {
 	return keys
 }
 
+// attributes is what is said of it, without the tag that says that it was delivered: our
+// own word must not come back as a change.
+func (s *source) attributes(i *threatconnect.Indicator) *indicator.Attributes {
+	a := attributesOf(i)
+	if mark := s.c.Feedback.SentTag; mark != "" {
+		a.Tags = slices.DeleteFunc(a.Tags, func(t string) bool { return strings.EqualFold(t, mark) })
+	}
+	return a
+}
+
 // attributesOf is what is said of it.
 func attributesOf(i *threatconnect.Indicator) *indicator.Attributes {
 	a := &indicator.Attributes{

@@ -191,7 +191,7 @@ func (p *poll) add(i *threatconnect.Indicator) error {
 	}
 	p.key = ind.AppendKey(p.key[:0])
 	p.count(i)
-	return p.out.Add(p.key, attributesOf(i))
+	return p.out.Add(p.key, p.source.attributes(i))
 }
 
 // count folds what identifies a version of an object into the poll's name.
