@@ -73,3 +73,12 @@ type Sink interface {
 	Refuse(line int, why *indicator.Refusal)
 	Fork() Sink
 }
+
+// Recaller is implemented by the Sink of an engine. A source that learns of a change
+// without what was there before asks for it.
+type Recaller interface {
+	// Recall calls fn for every row of these kinds that the source's table held before
+	// this poll, those that are not emitted included. Key and attrs are valid until fn
+	// returns, whose error ends it.
+	Recall(ctx context.Context, kinds []indicator.Kind, fn func(key []byte, attrs *indicator.Attributes) error) error
+}

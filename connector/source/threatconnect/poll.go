@@ -48,9 +48,12 @@ const (
 // that what is said of it is what a whole read would say; what does not come is
 // removed. tooMany tells that a whole read is called for instead.
 func (p *poll) changes(ctx context.Context, cursor, first time.Time) (tooMany bool, err error) {
-	touched := map[value]bool{}
-	note := func(typ, summary string) error {
+	touched, files := map[value]bool{}, map[int64]bool{}
+	note := func(typ, summary string, id int64) error {
 		touched[value{typ, summary}] = true
+		if typ == "File" && id != 0 {
+			files[id] = true
+		}
 		if len(touched) > maxChanged {
 			return errTooMany
 		}
@@ -60,6 +63,9 @@ func (p *poll) changes(ctx context.Context, cursor, first time.Time) (tooMany bo
 	if errors.Is(err, errTooMany) {
 		p.source.env.Log.Info("too many changes to look up one by one; everything is read", "more_than", maxChanged)
 		return true, nil
+	}
+	if err == nil {
+		err = p.formerHashes(ctx, touched, files)
 	}
 	if err != nil {
 		return false, err
@@ -74,11 +80,11 @@ var errTooMany = errors.New("too many changes")
 
 // touched calls note for everything that may have changed. Deletions are kept by
 // owner; without owners given those of every owner the user may read are asked for.
-func (p *poll) touched(ctx context.Context, cursor time.Time, note func(typ, summary string) error) error {
+func (p *poll) touched(ctx context.Context, cursor time.Time, note func(typ, summary string, id int64) error) error {
 	c := &p.source.c
 	for _, active := range []string{"", "indicatorActive = false"} {
 		q := threatconnect.Query{TQL: and(c.scope(), active, modifiedSince(cursor)), Page: threatconnect.MaxPage}
-		err := p.source.client.Indicators(ctx, q, nil, func(i *threatconnect.Indicator) error { return note(i.Type, i.Summary) })
+		err := p.source.client.Indicators(ctx, q, nil, func(i *threatconnect.Indicator) error { return note(i.Type, i.Summary, i.ID) })
 		if err != nil {
 			return err
 		}
@@ -88,7 +94,7 @@ func (p *poll) touched(ctx context.Context, cursor time.Time, note func(typ, sum
 		return err
 	}
 	for _, owner := range owners {
-		err := p.source.client.Deleted(ctx, owner, cursor, func(d *threatconnect.Deleted) error { return note(d.Type, d.Summary) })
+		err := p.source.client.Deleted(ctx, owner, cursor, func(d *threatconnect.Deleted) error { return note(d.Type, d.Summary, 0) })
 		if err != nil {
 			return err
 		}
