@@ -45,6 +45,9 @@ func (c *Client) refusal(resp *http.Response) error {
 		e.Failure, e.Message = sdk.Forbidden, said+"; the owner does not exist or the API user may not read it: check owners, and the user's owner roles under Org Settings > Membership"
 	case code == http.StatusNotFound:
 		e.Failure, e.Message = sdk.Missing, said+"; check the base path of "+c.base+" (it usually ends in /api)"
+		if resp.Request != nil && strings.Contains(resp.Request.URL.Path, "/v3/") {
+			e.Message += "; an instance that has no version 3 of the API is read with api: v2"
+		}
 	case code == http.StatusTooManyRequests:
 		e.Failure, e.RetryAt = sdk.Throttled, c.retryAt(resp)
 	case code == http.StatusServiceUnavailable:

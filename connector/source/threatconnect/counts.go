@@ -18,6 +18,9 @@ var (
 // Counts asks the instance how many indicators each filter leaves, one after the
 // other, for a preview.
 func (s *source) Counts(ctx context.Context) ([]sdk.Left, error) {
+	if s.c.API == v2 {
+		return nil, &sdk.Error{Failure: sdk.Permanent, Message: "version 2 of ThreatConnect's API counts nothing"}
+	}
 	var out []sdk.Left
 	query := ""
 	for _, clause := range s.clauses() {

@@ -30,8 +30,12 @@ type poll struct {
 // everything reads all that is wanted; what is not among it is gone. An owner that
 // cannot be read would look like one that has become empty, so the owners come first.
 func (p *poll) everything(ctx context.Context, since time.Time) error {
-	if _, err := p.owners(ctx); err != nil {
+	owners, err := p.owners(ctx)
+	if err != nil {
 		return err
+	}
+	if p.source.c.API == v2 {
+		return p.branches(ctx, owners, since)
 	}
 	return p.list(ctx, and(p.wanted.server, modifiedSince(since)), nil)
 }
@@ -106,7 +110,11 @@ func (p *poll) touched(ctx context.Context, cursor time.Time, note func(typ, sum
 func (p *poll) owners(ctx context.Context) ([]string, error) {
 	c := &p.source.c
 	chosen := len(c.Owners) > 0 && c.TQL == ""
-	all, err := p.source.client.Owners(ctx)
+	list := p.source.client.Owners
+	if c.API == v2 {
+		list = p.source.client.OwnersV2
+	}
+	all, err := list(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -54,6 +54,9 @@ func (s *source) cutOf(ctx context.Context, condition string) (cut, error) {
 	if condition == "" {
 		return cut{}, nil
 	}
+	if s.c.API == v2 {
+		return localCut(condition)
+	}
 	server := s.asked.server(ctx, s)
 	f, err := tql.Compile(condition, tql.Options{Schema: tql.V3Indicators, Server: server})
 	if err != nil {

@@ -90,7 +90,7 @@ func (s *source) Poll(ctx context.Context, last []byte, out sdk.Sink) (sdk.Poll,
 		return sdk.Poll{}, err
 	}
 	p := &poll{source: s, out: out, wanted: wanted}
-	full := !known || s.c.Full > 0 && start.Sub(prev.Full) >= s.c.Full
+	full := s.c.API == v2 || !known || s.c.Full > 0 && start.Sub(prev.Full) >= s.c.Full
 	if !known {
 		next.First = s.first(start)
 	}
