@@ -41,8 +41,8 @@ type QueryV2 struct {
 func (c *Client) BranchesV2(ctx context.Context) ([]Branch, error) {
 	var out []Branch
 	err := c.pageV2(ctx, "/v2/types/indicatorTypes", nil, "indicatorType", &out)
-	if sdk.FailureOf(err) == sdk.Missing && err != nil {
-		return oldBranches, nil
+	if err != nil && sdk.FailureOf(err) == sdk.Missing {
+		out, err = oldBranches, nil
 	}
 	return out, err
 }
