@@ -205,6 +205,56 @@ func TestFaultsOfAListing(t *testing.T) {
 	}
 }
 
+// TestSmallListings: pages by offset lose and repeat nothing where an answer is cut off,
+// and one that says "next" for ever is found out.
+func TestSmallListings(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		page  func(call, start int) string
+		want  int
+		words string
+	}{
+		"two pages": {page: func(_, start int) string {
+			if start == 0 {
+				return `{"next":"https://x/","data":[{"id":1,"summary":"a"},{"id":2,"summary":"b"}]}`
+			}
+			return `{"data":[{"id":3,"summary":"c"}]}`
+		}, want: 3},
+		"cut off": {page: func(call, _ int) string {
+			if call == 1 {
+				return `{"data":[{"id":1,"summary":"a"},{"id":2,"sum`
+			}
+			return `{"data":[{"id":1,"summary":"a"},{"id":2,"summary":"b"}]}`
+		}, want: 2},
+		"loop":       {page: func(int, int) string { return `{"next":"https://x/","data":[{"id":1,"summary":"a"}]}` }, words: "not complete"},
+		"hollow":     {page: func(int, int) string { return `{"next":"https://x/","data":[]}` }, words: "not complete"},
+		"cut always": {page: func(int, int) string { return `{"data":[{"id":1,` }, words: "cut off"},
+	} {
+		calls := 0
+		srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			calls++
+			start, _ := strconv.Atoi(r.URL.Query().Get("resultStart"))
+			fmt.Fprint(w, c.page(calls, start))
+		}))
+		t.Cleanup(srv.Close)
+		open := func() *Client {
+			calls = 0
+			return New(Options{Connection: Connection{URL: srv.URL + "/api", AccessID: "123", SecretKey: "fake-secret"}, HTTP: srv.Client(), Clock: &clock{now: time.Now()}})
+		}
+		owners, err := open().Owners(t.Context())
+		deleted := 0
+		err2 := open().Deleted(t.Context(), "Demo", time.Time{}, func(*Deleted) error { deleted++; return nil })
+		if c.words == "" && (err != nil || err2 != nil || len(owners) != c.want || deleted != c.want) {
+			t.Errorf("%s: %d owners, %v; %d deletions, %v", name, len(owners), err, deleted, err2)
+		}
+		for _, err := range []error{err, err2} {
+			if c.words != "" && (sdk.FailureOf(err) != sdk.Unavailable || !strings.Contains(fmt.Sprint(err), c.words)) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
 // TestClockOffByTenMinutes: the instance's clock is followed, and its refusal read.
 func TestClockOffByTenMinutes(t *testing.T) {
 	t.Parallel()

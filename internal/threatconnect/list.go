@@ -178,42 +178,57 @@ var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.Allo
 // Deleted calls fn for every record of a deletion in an owner since a time. How long
 // an instance keeps them is its setting indicatorDeleteRetentionTime.
 func (c *Client) Deleted(ctx context.Context, owner string, since time.Time, fn func(*Deleted) error) error {
-	for start := 0; ; {
-		n, more := 0, false
-		v := url.Values{"deletedSince": {since.UTC().Format(time.RFC3339)}, "resultLimit": {strconv.Itoa(MaxPage)}, "resultStart": {strconv.Itoa(start)}}
-		if owner != "" {
-			v.Set("owner", owner)
-		}
-		err := c.get(ctx, "/v3/indicators/deleted", v, func(r io.Reader) (err error) {
-			n, more, err = list(r, fn)
-			return err
-		})
-		if err != nil || n == 0 || !more {
-			return err
-		}
-		start += n
+	v := url.Values{"deletedSince": {since.UTC().Format(time.RFC3339)}, "resultLimit": {strconv.Itoa(MaxPage)}}
+	if owner != "" {
+		v.Set("owner", owner)
 	}
+	return pages(ctx, c, "/v3/indicators/deleted", v, func(d *Deleted) Deleted { return *d }, fn)
 }
 
 // Owners lists the owners the API user may read.
 func (c *Client) Owners(ctx context.Context) ([]Owner, error) {
 	var out []Owner
+	v := url.Values{"resultLimit": {strconv.Itoa(DefaultPage)}}
+	err := pages(ctx, c, "/v3/security/owners", v, func(o *Owner) int64 { return o.ID }, func(o *Owner) error {
+		out = append(out, *o)
+		return nil
+	})
+	return out, err
+}
+
+// pages goes through a listing by offset, for small ones that are not changed in the
+// middle, and calls fn once for each element, told apart by key.
+func pages[T any, K comparable](ctx context.Context, c *Client, path string, v url.Values, key func(*T) K, fn func(*T) error) error {
+	seen := map[K]bool{}
 	for start := 0; ; {
-		n, more := 0, false
-		v := url.Values{"resultLimit": {strconv.Itoa(DefaultPage)}, "resultStart": {strconv.Itoa(start)}}
-		var got []Owner
-		err := c.get(ctx, "/v3/security/owners", v, func(r io.Reader) (err error) {
-			got = got[:0]
-			n, more, err = list(r, func(o *Owner) error { got = append(got, *o); return nil })
+		v.Set("resultStart", strconv.Itoa(start))
+		var page []T
+		more := false
+		err := c.get(ctx, path, v, func(r io.Reader) (err error) {
+			page = page[:0] // of an attempt that was cut off
+			_, more, err = list(r, func(e *T) error { page = append(page, *e); return nil })
 			return err
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if out = append(out, got...); n == 0 || !more {
-			return out, nil
+		before := len(seen)
+		for i := range page {
+			if k := key(&page[i]); !seen[k] {
+				seen[k] = true
+				if err := fn(&page[i]); err != nil {
+					return err
+				}
+			}
 		}
-		start += n
+		if !more {
+			return nil
+		}
+		if len(seen) == before {
+			return &sdk.Error{Failure: sdk.Unavailable, Message: fmt.Sprintf(
+				"ThreatConnect says that more of %s follows its entry %d and does not send it; the listing is not complete", path, start)}
+		}
+		start += len(page)
 	}
 }
 
