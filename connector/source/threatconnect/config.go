@@ -91,7 +91,7 @@ func (c *Config) Validate() []error {
 	if tag := c.Feedback.SentTag; tag != "" && slices.ContainsFunc(c.Tags, func(t string) bool { return strings.EqualFold(t, tag) }) {
 		add("feedback.sent_tag", fmt.Sprintf("%q is also in tags_filter: what is delivered would decide what is read", tag), "take another tag")
 	}
-	if c.API != v3 && c.API != v2 {
+	if c.API != "" && c.API != v3 && c.API != v2 {
 		add("api", fmt.Sprintf("there is no version %q", c.API), "v3, or v2 for an old instance")
 	}
 	if c.API == v2 && c.Feedback != (Feedback{}) {
