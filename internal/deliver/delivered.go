@@ -6,7 +6,6 @@ import (
 
 	"github.com/remeld/remeld/indicator"
 	"github.com/remeld/remeld/internal/deliver/ledger"
-	"github.com/remeld/remeld/internal/store"
 )
 
 // Delivered calls fn for every indicator of which an object is believed to be at a
@@ -22,21 +21,20 @@ func (m *Manager) Delivered(ctx context.Context, fn func(source string, i indica
 	if err != nil {
 		return err
 	}
+	now := m.deps.Clock.Now()
 	for _, d := range domains {
-		b, err := ledger.Read(ctx, m.deps.Store, store.Fence{}, d, m.deps.Clock.Now())
-		if err != nil {
-			return err
-		}
-		service := m.deps.Clock.Now().Add(b.Meta.Offset())
-		for _, r := range b.Rows {
-			if !r.Present() || r.State == ledger.Touched || !r.Expires.IsZero() && r.Expires.Before(service) {
-				continue
+		err := ledger.Scan(ctx, v, d, func(meta *ledger.Meta, r *ledger.Row) {
+			if !r.Present() || r.State == ledger.Touched || !r.Expires.IsZero() && r.Expires.Before(now.Add(meta.Offset())) {
+				return
 			}
 			for _, c := range r.Contributors {
 				for _, s := range c.Sources {
 					fn(s, c.Indicator)
 				}
 			}
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
