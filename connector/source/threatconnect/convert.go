@@ -109,11 +109,11 @@ func keysOf(typ, summary string) [][]byte {
 	return keys
 }
 
-// attributes is what is said of it, without the tag that says that it was delivered: our
-// own word must not come back as a change.
-func (s *source) attributes(i *threatconnect.Indicator) *indicator.Attributes {
+// unmarked is attributesOf without the tag that says that it was delivered: our own word
+// must not come back as a change.
+func unmarked(i *threatconnect.Indicator, mark string) *indicator.Attributes {
 	a := attributesOf(i)
-	if mark := s.c.Feedback.SentTag; mark != "" {
+	if mark != "" {
 		a.Tags = slices.DeleteFunc(a.Tags, func(t string) bool { return strings.EqualFold(t, mark) })
 	}
 	return a

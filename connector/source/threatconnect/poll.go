@@ -21,7 +21,8 @@ import (
 type poll struct {
 	source *source
 	out    sdk.Sink
-	wanted cut // the whole condition
+	wanted cut    // the whole condition
+	mark   string // tag that we set ourselves
 	key    []byte
 	sum    [sha256.Size]byte // of what was added, in any order
 	read   int
@@ -183,7 +184,7 @@ func naming(typ string, summaries []string) string {
 func (p *poll) list(ctx context.Context, query string, progress threatconnect.Progress) error {
 	q := threatconnect.Query{
 		TQL: query, Fields: p.wanted.fields(), Page: p.source.c.Page,
-		Match: p.wanted.match(p.source.env.Clock.Now().Add(p.source.client.Skew())),
+		Match: p.wanted.match(p.source.now),
 	}
 	return p.source.client.Indicators(ctx, q, progress, p.add)
 }
@@ -205,7 +206,7 @@ func (p *poll) add(i *threatconnect.Indicator) error {
 	}
 	p.key = ind.AppendKey(p.key[:0])
 	p.count(i)
-	return p.out.Add(p.key, p.source.attributes(i))
+	return p.out.Add(p.key, unmarked(i, p.mark))
 }
 
 // count folds what identifies a version of an object into the poll's name.

@@ -34,11 +34,11 @@ func (c *cut) fields() []string {
 }
 
 // match is the local part over objects as they came; nil where there is none.
-func (c *cut) match(now time.Time) func(raw []byte) (bool, error) {
+func (c *cut) match(now func() time.Time) func(raw []byte) (bool, error) {
 	if c.local == nil {
 		return nil
 	}
-	env := &tql.Env{Now: now}
+	env := &tql.Env{Now: now()}
 	return func(raw []byte) (bool, error) {
 		o, err := tql.DecodeObject(raw)
 		if err != nil {

@@ -89,7 +89,7 @@ func (s *source) Poll(ctx context.Context, last []byte, out sdk.Sink) (sdk.Poll,
 	if err != nil {
 		return sdk.Poll{}, err
 	}
-	p := &poll{source: s, out: out, wanted: wanted}
+	p := &poll{source: s, out: out, wanted: wanted, mark: s.Mark()}
 	full := s.c.API == v2 || !known || s.c.Full > 0 && start.Sub(prev.Full) >= s.c.Full
 	if !known {
 		next.First = s.first(start)
@@ -112,6 +112,9 @@ func (s *source) Poll(ctx context.Context, last []byte, out sdk.Sink) (sdk.Poll,
 	}
 	return sdk.Poll{Shape: shape, Body: p.digest(), Next: data, Notes: p.notes()}, nil
 }
+
+// now is the instance's time.
+func (s *source) now() time.Time { return s.env.Clock.Now().Add(s.client.Skew()) }
 
 // sinceText is "" where there is no such time, so that it changes no fingerprint.
 func sinceText(t time.Time) string {

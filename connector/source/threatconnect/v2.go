@@ -28,7 +28,7 @@ func (p *poll) branches(ctx context.Context, owners []string, since time.Time) e
 	if err != nil {
 		return err
 	}
-	match := p.wanted.match(p.source.env.Clock.Now().Add(p.source.client.Skew()))
+	match := p.wanted.match(p.source.now)
 	types := c.types()
 	for _, branch := range all {
 		if len(types) > 0 && c.TQL == "" && !slices.Contains(types, branch.Type) {
