@@ -55,6 +55,9 @@ type Poll struct {
 	Body string
 	// Next is the state for the next poll; committed with the last row.
 	Next []byte
+	// Notes are what a person should know of this read although it succeeded, a line
+	// each; they stand in the log and in the record of a job's run.
+	Notes []string
 }
 
 // Sink takes the items of a poll. One Sink is for one goroutine; Fork makes
@@ -69,4 +72,13 @@ type Sink interface {
 	// where there are no lines.
 	Refuse(line int, why *indicator.Refusal)
 	Fork() Sink
+}
+
+// Recaller is implemented by the Sink of an engine. A source that learns of a change
+// without what was there before asks for it.
+type Recaller interface {
+	// Recall calls fn for every row of these kinds that the source's table held before
+	// this poll, those that are not emitted included. Key and attrs are valid until fn
+	// returns, whose error ends it.
+	Recall(ctx context.Context, kinds []indicator.Kind, fn func(key []byte, attrs *indicator.Attributes) error) error
 }

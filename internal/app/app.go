@@ -27,6 +27,7 @@ import (
 	"github.com/remeld/remeld/internal/deliver"
 	"github.com/remeld/remeld/internal/deliver/protect"
 	"github.com/remeld/remeld/internal/engine"
+	"github.com/remeld/remeld/internal/feedback"
 	"github.com/remeld/remeld/internal/schedule"
 	"github.com/remeld/remeld/internal/store"
 	"github.com/remeld/remeld/internal/store/pebblestore"
@@ -64,6 +65,7 @@ type App struct {
 	deliver    *deliver.Manager
 	scheduler  *schedule.Scheduler
 	alerter    *alert.Alerter
+	feedback   *feedback.Feedback
 	web        *web.Server
 	running    atomic.Bool // Run works
 
@@ -227,6 +229,7 @@ func (a *App) Run(ctx context.Context) error {
 	work(a.deliver.Run)
 	work(a.scheduler.Run)
 	work(a.alerter.Run)
+	work(a.feedback.Run)
 	work(a.watch)
 	if a.web != nil {
 		work(a.web.Run)

@@ -15,6 +15,7 @@ import (
 	"github.com/remeld/remeld/internal/config"
 	"github.com/remeld/remeld/internal/deliver"
 	"github.com/remeld/remeld/internal/engine"
+	"github.com/remeld/remeld/internal/feedback"
 	"github.com/remeld/remeld/internal/graph"
 	"github.com/remeld/remeld/internal/schedule"
 	"github.com/remeld/remeld/internal/web"
@@ -47,6 +48,10 @@ func (a *App) parts(ctx context.Context) error {
 		return err
 	}
 	a.alerter = alert.New(alert.Deps{Store: a.store, Clock: a.clock, Log: a.log, Conditions: a.conditions, Instance: a.keys.mark})
+	a.feedback = feedback.New(feedback.Deps{
+		Store: a.store, Clock: a.clock, Log: a.log, Conditions: a.conditions,
+		Markers: a.markers, Delivered: a.deliver.Delivered, Lookup: a.engine.Lookup,
+	})
 	a.scheduler, err = schedule.Open(ctx, schedule.Deps{Store: a.store, Clock: a.clock, Log: a.log, Ended: a.tellRun})
 	return err
 }

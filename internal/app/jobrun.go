@@ -64,7 +64,13 @@ func (a *App) runJob(ctx context.Context, name string, run *schedule.Run) error 
 	if err := r.settle(ctx); err != nil {
 		return err
 	}
-	return r.deliver(ctx)
+	err = r.deliver(ctx)
+	if run.Option(optionPlan) == "" && !a.running.Load() { // else its loop does
+		if failed := a.feedback.Pass(ctx); failed != nil {
+			r.log("warn", "the sources were not told what was delivered: %v", failed)
+		}
+	}
+	return err
 }
 
 // counts tells what each filter leaves, for a preview. What a source cannot say is no
@@ -103,6 +109,9 @@ func (r *jobRun) poll(ctx context.Context, source string) error {
 	r.run.Count("withdrawn", int(p.Withdrawn))
 	for why, n := range p.Refused {
 		r.run.Count("refused: "+string(why), n)
+	}
+	for _, note := range p.Notes {
+		r.log("warn", "%s: %s", source, note)
 	}
 	switch p.Verdict {
 	case engine.VerdictIncomplete:

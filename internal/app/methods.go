@@ -35,6 +35,7 @@ func (a *App) Methods() control.Methods {
 	control.Add(m, "release", a.Release)
 	control.Add(m, "mark", a.Mark)
 	control.Add(m, "why", a.Why)
+	control.Add(m, "report", a.Report)
 	control.Add(m, "query", a.Query)
 	control.Add(m, "doctor", a.Doctor)
 	a.jobMethods(m)

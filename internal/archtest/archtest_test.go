@@ -41,6 +41,7 @@ var rules = []rule{
 	{From: "internal/web", Not: []string{"internal/engine", "internal/store", "connector/"}, Why: "pages and feeds know the app's face, not its insides"},
 	{From: "internal/sandbox", Not: []string{"sdk", "internal/store", "internal/engine", "internal/deliver", "internal/microsoft/", "internal/threatconnect", "internal/config", "internal/app", "internal/httpx", "connector/"}, Why: "a twin that shares code with the client would share its mistakes"},
 	{From: "internal/schedule/timetable", Not: []string{"sdk", "internal/store", "internal/config", "connector/"}, Why: "a configuration checks a timetable without anything of what runs"},
+	{From: "internal/feedback", Not: []string{"connector/", "internal/web", "internal/engine", "internal/deliver", "internal/threatconnect"}, Why: "it compares and remembers; who is told and what was delivered is handed to it"},
 	{From: "internal/ipset", Not: []string{"sdk", "internal/", "connector/"}, Why: "range algebra stands on its own"},
 }
 

@@ -5,7 +5,18 @@ import (
 	"fmt"
 
 	"github.com/remeld/remeld/internal/store"
+	"github.com/remeld/remeld/sdk"
 )
+
+// Source returns the instance of a source, nil if there is no such source. It waits for
+// no poll.
+func (e *Engine) Source(name string) sdk.Source {
+	n, err := e.node(name)
+	if err != nil {
+		return nil
+	}
+	return n.source
+}
 
 // Reading calls fn with a source's instance and with what its last accepted poll left
 // for the next; nil is nothing. What fn returns takes its place if set is true; nil

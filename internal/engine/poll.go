@@ -31,6 +31,7 @@ type PollReport struct {
 	Samples     []Refused                `json:"samples,omitempty"`
 	Uncomputed  int64                    `json:"uncomputed,omitempty"` // values that could not be computed
 	Computing   string                   `json:"computing,omitempty"`  // one of them
+	Notes       []string                 `json:"notes,omitempty"`      // of the source, for a person
 	Error       string                   `json:"error,omitempty"`
 }
 
@@ -165,11 +166,14 @@ func (p *polling) read(ctx context.Context) error {
 	refused, digest := p.in.close()
 	p.digest = digest
 	p.report = PollReport{
-		At: p.now, NotModified: p.result.NotModified, Body: p.result.Body, Refused: refused, Samples: p.in.samples,
+		At: p.now, NotModified: p.result.NotModified, Body: p.result.Body, Refused: refused, Samples: p.in.samples, Notes: p.result.Notes,
 		Uncomputed: n.enrich.failed.Swap(0),
 	}
 	if why := n.enrich.failure.Swap(nil); why != nil {
 		p.report.Computing = *why
+	}
+	for _, note := range p.report.Notes {
+		n.log.Warn("of this poll", "note", note)
 	}
 	if p.failed != nil {
 		p.report.Error = p.failed.Error()

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// loops are those of an installation that sleep besides its nodes: delivery and
-// the watch over the configuration.
-const loops = 2
+// loops are those of an installation that sleep besides its nodes: delivery, the watch
+// over the configuration, and what tells sources of delivery.
+const loops = 3
 
 // settleMost bounds, in real time, how long a settle waits for work to end.
 const settleMost = 20 * time.Second

@@ -46,6 +46,7 @@ func newWorldWith(t *testing.T, tokens time.Duration) *world {
 	t.Parallel()
 	sb, err := sandbox.Start(context.WithoutCancel(t.Context()), sandbox.Options{
 		Start: begin, Frozen: true, PlainAddr: "127.0.0.1:0", Dir: t.TempDir(), TokenLifetime: tokens,
+		ThreatConnect: sandbox.ThreatConnect{Size: -1, TagsModify: true},
 	})
 	if err != nil {
 		t.Fatal(err)

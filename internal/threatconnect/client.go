@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -53,9 +54,36 @@ func New(o Options) *Client {
 // a cursor, must be of its clock.
 func (c *Client) Skew() time.Duration { return time.Duration(c.skew.Load()) }
 
+// ClockOff says in words how far this machine's clock is from the instance's where that
+// is further than signed requests may be, "" where it is not.
+func (c *Client) ClockOff() string {
+	if c.Skew().Abs() < clockWindow-time.Minute {
+		return ""
+	}
+	return off(c.Skew())
+}
+
+// off says in words what an offset of the instance's clock means for ours.
+func off(offset time.Duration) string {
+	side := "behind"
+	if offset < 0 {
+		side = "ahead of"
+	}
+	return fmt.Sprintf("this machine's clock is %s %s ThreatConnect's", offset.Abs().Round(time.Second), side)
+}
+
+// offset is how far the instance's clock is ahead of ours by an answer.
+func (c *Client) offset(resp *http.Response) (offset time.Duration, known bool) {
+	at, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return 0, false
+	}
+	return at.Sub(c.o.Clock.Now()), true
+}
+
 func (c *Client) noteClock(resp *http.Response) {
-	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		c.skew.Store(int64(at.Sub(c.o.Clock.Now()).Truncate(time.Second)))
+	if offset, known := c.offset(resp); known {
+		c.skew.Store(int64(offset.Truncate(time.Second)))
 	}
 }
 
@@ -121,8 +149,7 @@ func healable(err error) bool {
 	return false
 }
 
-// once makes one call, twice where the login was renewed or the clock corrected in
-// between.
+// once makes one call, twice where the first was answered 401.
 func (c *Client) once(ctx context.Context, method, path string, query url.Values, body []byte, read func(io.Reader) error) error {
 	for again := true; ; again = false {
 		req, err := c.request(ctx, method, path, query, body)

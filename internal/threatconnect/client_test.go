@@ -205,6 +205,56 @@ func TestFaultsOfAListing(t *testing.T) {
 	}
 }
 
+// TestSmallListings: pages by offset lose and repeat nothing where an answer is cut off,
+// and one that says "next" for ever is found out.
+func TestSmallListings(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		page  func(call, start int) string
+		want  int
+		words string
+	}{
+		"two pages": {page: func(_, start int) string {
+			if start == 0 {
+				return `{"next":"https://x/","data":[{"id":1,"summary":"a"},{"id":2,"summary":"b"}]}`
+			}
+			return `{"data":[{"id":3,"summary":"c"}]}`
+		}, want: 3},
+		"cut off": {page: func(call, _ int) string {
+			if call == 1 {
+				return `{"data":[{"id":1,"summary":"a"},{"id":2,"sum`
+			}
+			return `{"data":[{"id":1,"summary":"a"},{"id":2,"summary":"b"}]}`
+		}, want: 2},
+		"loop":       {page: func(int, int) string { return `{"next":"https://x/","data":[{"id":1,"summary":"a"}]}` }, words: "not complete"},
+		"hollow":     {page: func(int, int) string { return `{"next":"https://x/","data":[]}` }, words: "not complete"},
+		"cut always": {page: func(int, int) string { return `{"data":[{"id":1,` }, words: "cut off"},
+	} {
+		calls := 0
+		srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			calls++
+			start, _ := strconv.Atoi(r.URL.Query().Get("resultStart"))
+			fmt.Fprint(w, c.page(calls, start))
+		}))
+		t.Cleanup(srv.Close)
+		open := func() *Client {
+			calls = 0
+			return New(Options{Connection: Connection{URL: srv.URL + "/api", AccessID: "123", SecretKey: "fake-secret"}, HTTP: srv.Client(), Clock: &clock{now: time.Now()}})
+		}
+		owners, err := open().Owners(t.Context())
+		deleted := 0
+		err2 := open().Deleted(t.Context(), "Demo", time.Time{}, func(*Deleted) error { deleted++; return nil })
+		if c.words == "" && (err != nil || err2 != nil || len(owners) != c.want || deleted != c.want) {
+			t.Errorf("%s: %d owners, %v; %d deletions, %v", name, len(owners), err, deleted, err2)
+		}
+		for _, err := range []error{err, err2} {
+			if c.words != "" && (sdk.FailureOf(err) != sdk.Unavailable || !strings.Contains(fmt.Sprint(err), c.words)) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
 // TestClockOffByTenMinutes: the instance's clock is followed, and its refusal read.
 func TestClockOffByTenMinutes(t *testing.T) {
 	t.Parallel()
@@ -221,6 +271,55 @@ func TestWrongKeyIsSaid(t *testing.T) {
 	_, err := ids(t, c, Query{})
 	if sdk.FailureOf(err) != sdk.Unauthorized || !strings.Contains(err.Error(), "secret_key") || strings.Contains(err.Error(), "fake-wrong") {
 		t.Error(err)
+	}
+}
+
+// TestRefusedOnce: one 401 costs one more call and nobody hears of it; a second is
+// the answer.
+func TestRefusedOnce(t *testing.T) {
+	t.Parallel()
+	for name, refusals := range map[string]int{"once": 1, "always": 100} {
+		left := refusals
+		in := &instance{n: 3}
+		in.fault = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+			if left--; left < 0 {
+				return false
+			}
+			w.WriteHeader(http.StatusUnauthorized)
+			fmt.Fprint(w, `{"message":"Unauthorized","status":"Error"}`)
+			return true
+		}
+		c := start(t, in)
+		got, err := ids(t, c, Query{})
+		if refusals == 1 && (err != nil || len(got) != 3) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+		if refusals > 1 && sdk.FailureOf(err) != sdk.Unauthorized {
+			t.Errorf("%s: %v", name, err)
+		}
+		if len(in.served) != 2 {
+			t.Errorf("%s: %d calls, want 2", name, len(in.served))
+		}
+	}
+}
+
+// TestClockIsSaidWithItsOffset: where following the instance's clock does not help, the
+// refusal says how far off ours is.
+func TestClockIsSaidWithItsOffset(t *testing.T) {
+	t.Parallel()
+	refuse := func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+		w.WriteHeader(http.StatusUnauthorized)
+		fmt.Fprint(w, `{"message":"Timestamp Out of Acceptable Time Range","status":"Error"}`)
+		return true
+	}
+	for ahead, want := range map[time.Duration]string{10 * time.Minute: "10m0s behind ThreatConnect's", -10 * time.Minute: "10m0s ahead of ThreatConnect's"} {
+		c := start(t, &instance{n: 3, ahead: ahead, fault: refuse})
+		if _, err := ids(t, c, Query{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want it to say %q", err, want)
+		}
+		if c.ClockOff() == "" {
+			t.Error("the offset is not known afterwards")
+		}
 	}
 }
 

@@ -1,6 +1,6 @@
 // Package threatconnect is a client of ThreatConnect's REST API, version 3: signed
-// requests, tokens with renewal, listings that are safe on changing data. It only
-// reads. Use it from the threatconnect source; deciding what an indicator means is
+// requests, tokens with renewal, listings that are safe on changing data, and the few
+// writes that tell an instance what became of its indicators. Use it from the threatconnect source; deciding what an indicator means is
 // the source's business.
 package threatconnect
 

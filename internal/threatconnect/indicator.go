@@ -88,4 +88,7 @@ type Owner struct {
 	ID   int64  `json:"id"`
 	Name string `json:"name"`
 	Type string `json:"type"`
+	// Indicators is what the API user may do with the owner's indicators: NONE, READ,
+	// BUILD or FULL; "" where the instance does not say.
+	Indicators string `json:"permIndicator"`
 }

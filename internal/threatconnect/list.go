@@ -29,6 +29,9 @@ type Query struct {
 	TQL string
 	// Fields are names of Fields; nil asks for none of them.
 	Fields []string
+	// Match is asked of every indicator as the instance wrote it; those it is false for
+	// are passed over. nil is true of all.
+	Match func(raw []byte) (bool, error)
 	// Page is the number of indicators an answer, 1 to MaxPage; 0 is DefaultPage.
 	Page int
 }
@@ -47,7 +50,7 @@ func (c *Client) Indicators(ctx context.Context, q Query, progress Progress, fn 
 		size = DefaultPage
 	}
 	for last, read := int64(0), 0; ; {
-		page := page{client: c, last: last, fn: fn}
+		page := page{client: c, last: last, match: q.Match, fn: fn}
 		err := c.get(ctx, "/v3/indicators", q.values(last, size), page.read)
 		if err != nil {
 			return err
@@ -106,6 +109,7 @@ func (q Query) values(last int64, size int) url.Values {
 // handed on already.
 type page struct {
 	client *Client
+	match  func(raw []byte) (bool, error)
 	fn     func(*Indicator) error
 	last   int64 // greatest id handed on
 	count  int
@@ -133,7 +137,8 @@ func (p *page) data(dec *jsontext.Decoder) error {
 	before := int64(0)
 	return elements(dec, func() error {
 		ind = Indicator{}
-		if err := json.UnmarshalDecode(dec, &ind, lenient); err != nil {
+		matches, err := p.decode(dec, &ind)
+		if err != nil {
 			return fmt.Errorf("after indicator %d: %w", p.last, err)
 		}
 		p.count++
@@ -145,9 +150,26 @@ func (p *page) data(dec *jsontext.Decoder) error {
 		if ind.ID <= p.last {
 			return nil // handed on before the answer was cut off, or filter ignored: seen
 		}
-		p.last = ind.ID
+		if p.last = ind.ID; !matches {
+			return nil
+		}
 		return caller(p.fn(&ind))
 	})
+}
+
+// decode reads one indicator and asks whether it matches.
+func (p *page) decode(dec *jsontext.Decoder, ind *Indicator) (matches bool, err error) {
+	if p.match == nil {
+		return true, json.UnmarshalDecode(dec, ind, lenient)
+	}
+	raw, err := dec.ReadValue()
+	if err != nil {
+		return false, err
+	}
+	if matches, err = p.match(raw); err != nil {
+		return false, caller(err)
+	}
+	return matches, json.Unmarshal(raw, ind, lenient)
 }
 
 // lenient reads what instances of several ages write.
@@ -156,42 +178,57 @@ var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.Allo
 // Deleted calls fn for every record of a deletion in an owner since a time. How long
 // an instance keeps them is its setting indicatorDeleteRetentionTime.
 func (c *Client) Deleted(ctx context.Context, owner string, since time.Time, fn func(*Deleted) error) error {
-	for start := 0; ; {
-		n, more := 0, false
-		v := url.Values{"deletedSince": {since.UTC().Format(time.RFC3339)}, "resultLimit": {strconv.Itoa(MaxPage)}, "resultStart": {strconv.Itoa(start)}}
-		if owner != "" {
-			v.Set("owner", owner)
-		}
-		err := c.get(ctx, "/v3/indicators/deleted", v, func(r io.Reader) (err error) {
-			n, more, err = list(r, fn)
-			return err
-		})
-		if err != nil || n == 0 || !more {
-			return err
-		}
-		start += n
+	v := url.Values{"deletedSince": {since.UTC().Format(time.RFC3339)}, "resultLimit": {strconv.Itoa(MaxPage)}}
+	if owner != "" {
+		v.Set("owner", owner)
 	}
+	return pages(ctx, c, "/v3/indicators/deleted", v, func(d *Deleted) Deleted { return *d }, fn)
 }
 
 // Owners lists the owners the API user may read.
 func (c *Client) Owners(ctx context.Context) ([]Owner, error) {
 	var out []Owner
+	v := url.Values{"resultLimit": {strconv.Itoa(DefaultPage)}}
+	err := pages(ctx, c, "/v3/security/owners", v, func(o *Owner) int64 { return o.ID }, func(o *Owner) error {
+		out = append(out, *o)
+		return nil
+	})
+	return out, err
+}
+
+// pages goes through a listing by offset, for small ones that are not changed in the
+// middle, and calls fn once for each element, told apart by key.
+func pages[T any, K comparable](ctx context.Context, c *Client, path string, v url.Values, key func(*T) K, fn func(*T) error) error {
+	seen := map[K]bool{}
 	for start := 0; ; {
-		n, more := 0, false
-		v := url.Values{"resultLimit": {strconv.Itoa(DefaultPage)}, "resultStart": {strconv.Itoa(start)}}
-		var got []Owner
-		err := c.get(ctx, "/v3/security/owners", v, func(r io.Reader) (err error) {
-			got = got[:0]
-			n, more, err = list(r, func(o *Owner) error { got = append(got, *o); return nil })
+		v.Set("resultStart", strconv.Itoa(start))
+		var page []T
+		more := false
+		err := c.get(ctx, path, v, func(r io.Reader) (err error) {
+			page = page[:0] // of an attempt that was cut off
+			_, more, err = list(r, func(e *T) error { page = append(page, *e); return nil })
 			return err
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if out = append(out, got...); n == 0 || !more {
-			return out, nil
+		before := len(seen)
+		for i := range page {
+			if k := key(&page[i]); !seen[k] {
+				seen[k] = true
+				if err := fn(&page[i]); err != nil {
+					return err
+				}
+			}
 		}
-		start += n
+		if !more {
+			return nil
+		}
+		if len(seen) == before {
+			return &sdk.Error{Failure: sdk.Unavailable, Message: fmt.Sprintf(
+				"ThreatConnect says that more of %s follows its entry %d and does not send it; the listing is not complete", path, start)}
+		}
+		start += len(page)
 	}
 }
 

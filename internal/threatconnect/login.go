@@ -19,7 +19,8 @@ import (
 type login interface {
 	// authorize signs or marks req; it may call the API to renew a token.
 	authorize(ctx context.Context, c *Client, req *http.Request) error
-	// recover is told of a 401 and reports whether trying once more may help.
+	// recover is told of the first 401 of a call and reports whether trying once more
+	// may help.
 	recover(ctx context.Context, c *Client, resp *http.Response) bool
 }
 
@@ -50,22 +51,18 @@ func (l *signingLogin) authorize(_ context.Context, c *Client, req *http.Request
 	return nil
 }
 
-// recover follows the instance's clock where ours is outside its window: a wrong
-// clock here must not stop what is only read, but a person is told.
+// recover has the call signed once more: one 401 may be a node of the instance that is
+// not up to date, a second is the answer. Where our clock is outside the instance's
+// window, its clock is followed: a wrong clock here must not stop a read, but a person
+// is told. The Date came over the same verified TLS as everything else.
 func (l *signingLogin) recover(_ context.Context, c *Client, resp *http.Response) bool {
-	served, err := http.ParseTime(resp.Header.Get("Date"))
-	if err != nil {
-		return false
-	}
+	offset, known := c.offset(resp)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	offset := served.Sub(c.o.Clock.Now())
-	if (offset - l.offset).Abs() < clockWindow-time.Minute {
-		return false // the clocks agree; the refusal has another reason
+	if known && (offset-l.offset).Abs() >= clockWindow-time.Minute {
+		c.o.Log.Warn("ThreatConnect refuses requests this far from its clock; they are signed with its time from now on. Set this machine's clock right", "clock", off(offset))
+		l.offset = offset
 	}
-	c.o.Log.Warn("this machine's clock differs from ThreatConnect's by more than it accepts; requests are signed with its time. Set this machine's clock right",
-		"difference", offset.Round(time.Second))
-	l.offset = offset
 	return true
 }
 
@@ -91,13 +88,17 @@ func (l *tokenLogin) authorize(ctx context.Context, c *Client, req *http.Request
 	return nil
 }
 
+// recover changes a temporary token for a new one, where that is granted; the call is
+// made once more in any case, as one 401 alone may be the instance's.
 func (l *tokenLogin) recover(ctx context.Context, c *Client, _ *http.Response) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, known := expiry(l.token); !known {
-		return false
+	if _, known := expiry(l.token); known {
+		if err := l.renew(ctx, c); err != nil {
+			c.o.Log.Debug("the token was refused and not renewed; the call is made once more", "err", err)
+		}
 	}
-	return l.renew(ctx, c) == nil
+	return true
 }
 
 // expiry reads the end that is written in a temporary token

@@ -40,11 +40,14 @@ func (c *Client) refusal(resp *http.Response) error {
 	e := &sdk.Error{Code: strconv.Itoa(resp.StatusCode), Message: said}
 	switch code := resp.StatusCode; {
 	case code == http.StatusUnauthorized:
-		e.Failure, e.Message = sdk.Unauthorized, said+"; "+c.remedy(said)
+		e.Failure, e.Message = sdk.Unauthorized, said+"; "+c.remedy(said, resp)
 	case code == http.StatusForbidden:
 		e.Failure, e.Message = sdk.Forbidden, said+"; the owner does not exist or the API user may not read it: check owners, and the user's owner roles under Org Settings > Membership"
 	case code == http.StatusNotFound:
 		e.Failure, e.Message = sdk.Missing, said+"; check the base path of "+c.base+" (it usually ends in /api)"
+		if resp.Request != nil && strings.Contains(resp.Request.URL.Path, "/v3/") {
+			e.Message += "; an instance that has no version 3 of the API is read with api: v2"
+		}
 	case code == http.StatusTooManyRequests:
 		e.Failure, e.RetryAt = sdk.Throttled, c.retryAt(resp)
 	case code == http.StatusServiceUnavailable:
@@ -61,8 +64,11 @@ func (c *Client) refusal(resp *http.Response) error {
 }
 
 // remedy says what a 401 means by its message.
-func (c *Client) remedy(said string) string {
+func (c *Client) remedy(said string, resp *http.Response) string {
+	offset, known := c.offset(resp)
 	switch {
+	case known && offset.Abs() >= clockWindow:
+		return off(offset) + ", and requests may be five minutes off at most: set it right"
 	case strings.Contains(said, "Timestamp"):
 		return "this machine's clock is off by more than five minutes: set it right"
 	case strings.Contains(said, "Signature"):

@@ -93,6 +93,46 @@ func TestFilesWithSeveralHashes(t *testing.T) {
 	w.want(w.poll(), "-"+sha1)
 }
 
+// TestHashTakenOutOfAFile: the value it stood under goes with the next poll of changes,
+// also where the File was deleted since; what another File still has stays.
+func TestHashTakenOutOfAFile(t *testing.T) {
+	md5, sha1, sha256 := strings.Repeat("a1", 16), strings.Repeat("b2", 20), strings.Repeat("c3", 32)
+	file := func(hashes ...string) sandbox.TCIndicator {
+		return sandbox.TCIndicator{Type: "File", Summary: strings.ToUpper(strings.Join(hashes, " : "))}
+	}
+	say := func(hashes ...string) func(*sandbox.TCIndicator) {
+		return func(i *sandbox.TCIndicator) { i.Summary = file(hashes...).Summary }
+	}
+	for name, c := range map[string]struct {
+		rows []sandbox.TCIndicator
+		do   func(w *twin, ids []int64)
+		want string
+	}{
+		"strongest":   {[]sandbox.TCIndicator{file(md5, sha256)}, func(w *twin, ids []int64) { w.edit(ids[0], say(md5)) }, "+" + md5 + " -" + sha256},
+		"all of them": {[]sandbox.TCIndicator{file(sha256)}, func(w *twin, ids []int64) { w.edit(ids[0], say(md5)) }, "+" + md5 + " -" + sha256},
+		"weaker":      {[]sandbox.TCIndicator{file(md5, sha256)}, func(w *twin, ids []int64) { w.edit(ids[0], say(sha256)) }, "~" + sha256},
+		"then deleted": {[]sandbox.TCIndicator{file(md5, sha256)}, func(w *twin, ids []int64) {
+			w.edit(ids[0], say(md5))
+			w.remove(ids[0])
+		}, "-" + sha256},
+		"held by another": {[]sandbox.TCIndicator{file(md5, sha256), at("Common Community", file(sha1, sha256))}, func(w *twin, ids []int64) {
+			w.edit(ids[0], say(md5))
+		}, "+" + md5 + " ~" + sha256},
+		"of no concern": {[]sandbox.TCIndicator{file(md5), file(sha256)}, func(w *twin, ids []int64) { w.edit(ids[0], say(md5, sha1)) }, "+" + sha1 + " -" + md5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newTwin(t, "{full_every: 1000h}")
+			ids := w.seed(c.rows...)
+			w.poll()
+			c.do(w, ids)
+			w.want(w.poll(), c.want)
+			if w.last.Shape != sdk.Changes {
+				t.Errorf("shape %s", w.last.Shape)
+			}
+		})
+	}
+}
+
 // TestDataChangesWhileItIsRead: paging by id misses nothing that stood all the while.
 func TestDataChangesWhileItIsRead(t *testing.T) {
 	w := newTwin(t, "{page_size: 10}")

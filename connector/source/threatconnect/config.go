@@ -38,11 +38,19 @@ type Config struct {
 	ModifiedSince  time.Time     `yaml:"modified_since" doc:"As modified_within, from a time: 2026-01-05T00:00:00Z."`
 	Overlap        time.Duration `yaml:"overlap" doc:"How far before the last poll's start a poll looks again."`
 	Full           time.Duration `yaml:"full_every" doc:"How often everything is read: ThreatConnect does not say of every change of a tag, label or attribute that it was one."`
+	API            string        `yaml:"api" doc:"Version of the API: v3, or v2 for an instance that is too old to have it. v2 reads everything at every poll."`
+	Feedback       Feedback      `yaml:"feedback" doc:"What is told to ThreatConnect; nothing where absent."`
 	Page           int           `yaml:"page_size" doc:"Indicators an answer, 1–10,000."`
 }
 
+// The versions of the API.
+const (
+	v2 = "v2"
+	v3 = "v3"
+)
+
 func defaults() Config {
-	return Config{Overlap: 5 * time.Minute, Full: 24 * time.Hour, Page: threatconnect.DefaultPage}
+	return Config{Overlap: 5 * time.Minute, Full: 24 * time.Hour, Page: threatconnect.DefaultPage, API: v3}
 }
 
 // Validate returns everything wrong with the config as *sdk.FieldError.
@@ -80,11 +88,24 @@ func (c *Config) Validate() []error {
 	if c.ModifiedWithin > 0 && !c.ModifiedSince.IsZero() {
 		add("modified_since", "is given beside modified_within", "give one of them")
 	}
+	if tag := c.Feedback.SentTag; tag != "" && slices.ContainsFunc(c.Tags, func(t string) bool { return strings.EqualFold(t, tag) }) {
+		add("feedback.sent_tag", fmt.Sprintf("%q is also in tags_filter: what is delivered would decide what is read", tag), "take another tag")
+	}
+	if c.API != "" && c.API != v3 && c.API != v2 {
+		add("api", fmt.Sprintf("there is no version %q", c.API), "v3, or v2 for an old instance")
+	}
+	if c.API == v2 && c.Feedback != (Feedback{}) {
+		add("feedback", "needs version 3 of the API", "take feedback out, or api: v2")
+	}
 	if c.Full == 0 {
 		add("full_every", "must not be 0", "give a time such as 24h: not every change is reported, and records of deletions are kept for a time only")
 	}
 	if c.TQL != "" {
-		if _, err := tql.Compile(c.TQL, tql.Options{Schema: tql.V3Indicators, Server: tql.Unasked}); err != nil {
+		server := tql.Unasked
+		if c.API == v2 {
+			server = nil // nobody evaluates it but us
+		}
+		if _, err := tql.Compile(c.TQL, tql.Options{Schema: tql.V3Indicators, Server: server}); err != nil {
 			add("tql", place(err), suggestion(err))
 		}
 	}

@@ -109,6 +109,16 @@ func keysOf(typ, summary string) [][]byte {
 	return keys
 }
 
+// unmarked is attributesOf without the tag that says that it was delivered: our own word
+// must not come back as a change.
+func unmarked(i *threatconnect.Indicator, mark string) *indicator.Attributes {
+	a := attributesOf(i)
+	if mark != "" {
+		a.Tags = slices.DeleteFunc(a.Tags, func(t string) bool { return strings.EqualFold(t, mark) })
+	}
+	return a
+}
+
 // attributesOf is what is said of it.
 func attributesOf(i *threatconnect.Indicator) *indicator.Attributes {
 	a := &indicator.Attributes{

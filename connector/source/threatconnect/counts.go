@@ -18,10 +18,19 @@ var (
 // Counts asks the instance how many indicators each filter leaves, one after the
 // other, for a preview.
 func (s *source) Counts(ctx context.Context) ([]sdk.Left, error) {
+	if s.c.API == v2 {
+		return nil, &sdk.Error{Failure: sdk.Permanent, Message: "version 2 of ThreatConnect's API counts nothing"}
+	}
 	var out []sdk.Left
 	query := ""
 	for _, clause := range s.clauses() {
-		query = and(query, clause.tql)
+		asked, err := s.cutOf(ctx, clause.tql)
+		if err != nil {
+			return nil, err
+		}
+		if query = and(query, asked.server); asked.local != nil {
+			clause.name += " (the part that ThreatConnect can be asked for)"
+		}
 		n, err := s.client.Count(ctx, query)
 		if err != nil {
 			return nil, explain(err)

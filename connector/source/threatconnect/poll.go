@@ -21,6 +21,8 @@ import (
 type poll struct {
 	source *source
 	out    sdk.Sink
+	wanted cut    // the whole condition
+	mark   string // tag that we set ourselves
 	key    []byte
 	sum    [sha256.Size]byte // of what was added, in any order
 	read   int
@@ -29,10 +31,14 @@ type poll struct {
 // everything reads all that is wanted; what is not among it is gone. An owner that
 // cannot be read would look like one that has become empty, so the owners come first.
 func (p *poll) everything(ctx context.Context, since time.Time) error {
-	if _, err := p.source.owners(ctx); err != nil {
+	owners, err := p.source.owners(ctx)
+	if err != nil {
 		return err
 	}
-	return p.list(ctx, and(p.source.c.wanted(), modifiedSince(since)), nil)
+	if p.source.c.API == v2 {
+		return p.branches(ctx, owners, since)
+	}
+	return p.list(ctx, and(p.wanted.server, modifiedSince(since)), nil)
 }
 
 // The limits of reading changes: more than maxChanged values are better read whole,
@@ -47,9 +53,12 @@ const (
 // that what is said of it is what a whole read would say; what does not come is
 // removed. tooMany tells that a whole read is called for instead.
 func (p *poll) changes(ctx context.Context, cursor, first time.Time) (tooMany bool, err error) {
-	touched := map[value]bool{}
-	note := func(typ, summary string) error {
+	touched, files := map[value]bool{}, map[int64]bool{}
+	note := func(typ, summary string, id int64) error {
 		touched[value{typ, summary}] = true
+		if typ == "File" && id != 0 {
+			files[id] = true
+		}
 		if len(touched) > maxChanged {
 			return errTooMany
 		}
@@ -59,6 +68,9 @@ func (p *poll) changes(ctx context.Context, cursor, first time.Time) (tooMany bo
 	if errors.Is(err, errTooMany) {
 		p.source.env.Log.Info("too many changes to look up one by one; everything is read", "more_than", maxChanged)
 		return true, nil
+	}
+	if err == nil {
+		err = p.formerHashes(ctx, touched, files)
 	}
 	if err != nil {
 		return false, err
@@ -73,11 +85,11 @@ var errTooMany = errors.New("too many changes")
 
 // touched calls note for everything that may have changed. Deletions are kept by
 // owner; without owners given those of every owner the user may read are asked for.
-func (p *poll) touched(ctx context.Context, cursor time.Time, note func(typ, summary string) error) error {
+func (p *poll) touched(ctx context.Context, cursor time.Time, note func(typ, summary string, id int64) error) error {
 	c := &p.source.c
 	for _, active := range []string{"", "indicatorActive = false"} {
 		q := threatconnect.Query{TQL: and(c.scope(), active, modifiedSince(cursor)), Page: threatconnect.MaxPage}
-		err := p.source.client.Indicators(ctx, q, nil, func(i *threatconnect.Indicator) error { return note(i.Type, i.Summary) })
+		err := p.source.client.Indicators(ctx, q, nil, func(i *threatconnect.Indicator) error { return note(i.Type, i.Summary, i.ID) })
 		if err != nil {
 			return err
 		}
@@ -87,7 +99,7 @@ func (p *poll) touched(ctx context.Context, cursor time.Time, note func(typ, sum
 		return err
 	}
 	for _, owner := range owners {
-		err := p.source.client.Deleted(ctx, owner, cursor, func(d *threatconnect.Deleted) error { return note(d.Type, d.Summary) })
+		err := p.source.client.Deleted(ctx, owner, cursor, func(d *threatconnect.Deleted) error { return note(d.Type, d.Summary, 0) })
 		if err != nil {
 			return err
 		}
@@ -99,7 +111,11 @@ func (p *poll) touched(ctx context.Context, cursor time.Time, note func(typ, sum
 func (s *source) owners(ctx context.Context) ([]string, error) {
 	c := &s.c
 	chosen := len(c.Owners) > 0 && c.TQL == ""
-	all, err := s.client.Owners(ctx)
+	list := s.client.Owners
+	if c.API == v2 {
+		list = s.client.OwnersV2
+	}
+	all, err := list(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +176,7 @@ func (p *poll) askSome(ctx context.Context, typ string, summaries []string, firs
 			}
 		}
 	}
-	q := and(p.source.c.wanted(), modifiedSince(first), list("typeName", []string{typ}), naming(typ, summaries))
+	q := and(p.wanted.server, modifiedSince(first), list("typeName", []string{typ}), naming(typ, summaries))
 	return p.list(ctx, q, nil)
 }
 
@@ -181,8 +197,20 @@ func naming(typ string, summaries []string) string {
 
 // list adds every indicator that matches.
 func (p *poll) list(ctx context.Context, query string, progress threatconnect.Progress) error {
-	q := threatconnect.Query{TQL: query, Fields: threatconnect.Fields, Page: p.source.c.Page}
+	q := threatconnect.Query{
+		TQL: query, Fields: p.wanted.fields(), Page: p.source.c.Page,
+		Match: p.wanted.match(p.source.now),
+	}
 	return p.source.client.Indicators(ctx, q, progress, p.add)
+}
+
+// notes are what a person should know of the read.
+func (p *poll) notes() []string {
+	notes := p.wanted.notes
+	if off := p.source.client.ClockOff(); off != "" {
+		notes = append(notes, off+": set it right; until then its requests are signed with ThreatConnect's time")
+	}
+	return notes
 }
 
 func (p *poll) add(i *threatconnect.Indicator) error {
@@ -193,7 +221,7 @@ func (p *poll) add(i *threatconnect.Indicator) error {
 	}
 	p.key = ind.AppendKey(p.key[:0])
 	p.count(i)
-	return p.out.Add(p.key, attributesOf(i))
+	return p.out.Add(p.key, unmarked(i, p.mark))
 }
 
 // count folds what identifies a version of an object into the poll's name.

@@ -27,6 +27,7 @@ type source struct {
 	conn   *threatconnect.Connection
 	http   *httpx.Client
 	client *threatconnect.Client
+	asked  asked
 }
 
 var _ sdk.Source = (*source)(nil)
@@ -84,12 +85,15 @@ func (s *source) Poll(ctx context.Context, last []byte, out sdk.Sink) (sdk.Poll,
 	start := s.env.Clock.Now().UTC()
 	prev, known := s.previous(last)
 	next := prev
-	p := &poll{source: s, out: out}
-	full := !known || s.c.Full > 0 && start.Sub(prev.Full) >= s.c.Full
+	wanted, err := s.cutOf(ctx, s.c.wanted())
+	if err != nil {
+		return sdk.Poll{}, err
+	}
+	p := &poll{source: s, out: out, wanted: wanted, mark: s.Mark()}
+	full := s.c.API == v2 || !known || s.c.Full > 0 && start.Sub(prev.Full) >= s.c.Full
 	if !known {
 		next.First = s.first(start)
 	}
-	var err error
 	if !full {
 		full, err = p.changes(ctx, prev.Cursor, next.First)
 	}
@@ -106,8 +110,11 @@ func (s *source) Poll(ctx context.Context, last []byte, out sdk.Sink) (sdk.Poll,
 	if err != nil {
 		return sdk.Poll{}, fmt.Errorf("keep the cursor: %w", err)
 	}
-	return sdk.Poll{Shape: shape, Body: p.digest(), Next: data}, nil
+	return sdk.Poll{Shape: shape, Body: p.digest(), Next: data, Notes: p.notes()}, nil
 }
+
+// now is the instance's time.
+func (s *source) now() time.Time { return s.env.Clock.Now().Add(s.client.Skew()) }
 
 // sinceText is "" where there is no such time, so that it changes no fingerprint.
 func sinceText(t time.Time) string {

@@ -2,6 +2,7 @@ package threatconnect
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/remeld/remeld/indicator"
 	"github.com/remeld/remeld/internal/sandbox"
 	"github.com/remeld/remeld/internal/threatconnect"
 	"github.com/remeld/remeld/sdk"
@@ -26,6 +28,7 @@ type twin struct {
 	src   sdk.Source
 	state []byte
 	table map[string]string // value -> attributes
+	rows  map[string]indicator.Record
 	last  sdk.Poll
 }
 
@@ -46,7 +49,7 @@ func newTwin(t *testing.T, config string, edit ...func(*sandbox.Options)) *twin 
 			t.Error(err)
 		}
 	})
-	w := &twin{Sandbox: sb, t: t, table: map[string]string{}}
+	w := &twin{Sandbox: sb, t: t, table: map[string]string{}, rows: map[string]indicator.Record{}}
 	w.build(config)
 	return w
 }
@@ -113,12 +116,39 @@ func (w *twin) try() (string, error) {
 	w.t.Helper()
 	w.Clock().Advance(time.Hour)
 	var out sdktest.RecordingSink
-	p, err := w.src.Poll(w.t.Context(), w.state, &out)
+	p, err := w.src.Poll(w.t.Context(), w.state, recalling{&out, w})
 	if err != nil {
 		return "", err
 	}
 	w.state, w.last = p.Next, p
+	came := map[string]indicator.Record{}
+	for _, rec := range out.Added() {
+		if other, twice := came[rec.Value]; twice { // in several owners
+			rec.Attrs = indicator.Merge(nil, []indicator.Contribution{{Attrs: &other.Attrs}, {Attrs: &rec.Attrs}})
+		}
+		came[rec.Value] = rec
+	}
+	maps.Copy(w.rows, came)
 	return w.apply(&out, p.Shape), nil
+}
+
+// recalling is a sink that recalls what the table held, as the engine's does.
+type recalling struct {
+	*sdktest.RecordingSink
+	w *twin
+}
+
+func (r recalling) Recall(_ context.Context, kinds []indicator.Kind, fn func([]byte, *indicator.Attributes) error) error {
+	for value := range r.w.table {
+		rec := r.w.rows[value]
+		if !slices.Contains(kinds, rec.Kind) {
+			continue
+		}
+		if err := fn(rec.AppendKey(nil), &rec.Attrs); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // apply does what the engine does with a complete poll (SEMANTICS E4).

@@ -18,7 +18,7 @@ import (
 func (c *cli) commands() map[string][]*cobra.Command {
 	return map[string][]*cobra.Command{
 		groupWork: {c.runCommand(), c.validateCommand(), c.planCommand(), c.applyCommand(), c.commitCommand(),
-			c.approveCommand(), c.acceptCommand(), c.rollbackCommand(), c.adoptCommand(), c.markCommand(), c.blockCommand(), c.pollCommand(), c.jobCommand()},
+			c.approveCommand(), c.acceptCommand(), c.rollbackCommand(), c.adoptCommand(), c.markCommand(), c.blockCommand(), c.reportCommand(), c.pollCommand(), c.jobCommand()},
 		groupLook: {c.statusCommand(), c.nodesCommand(), c.conditionsCommand(), c.heldCommand(), c.driftCommand(),
 			c.whyCommand(), c.queryCommand(), c.doctorCommand()},
 		groupTools: {c.demoCommand(), c.sandboxCommand(), c.explainCommand(), c.extractCommand(), c.ipCommand(), c.stixCommand(), c.versionCommand()},

@@ -118,6 +118,9 @@ func printPoll(w io.Writer, r engine.PollReport) {
 	if r.Error != "" {
 		fmt.Fprintf(w, "not read to the end: %s\n", r.Error)
 	}
+	for _, note := range r.Notes {
+		fmt.Fprintln(w, note)
+	}
 	fmt.Fprintf(w, "%s, %s listed, %s new, %s changed, %s withdrawn, %s missing, took %s\n",
 		r.Verdict, count(r.Listed), count(r.New), count(r.Changed), count(r.Withdrawn), count(r.Missing), r.Took.Round(time.Millisecond))
 }

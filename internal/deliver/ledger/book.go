@@ -95,24 +95,46 @@ func Read(ctx context.Context, s store.Store, fence store.Fence, domain string, 
 	return b, nil
 }
 
-func (b *Book) read(ctx context.Context, v store.View, now time.Time) error {
-	meta, err := v.Get(ctx, metaSpace, []byte(b.Domain))
+// Scan calls fn for every row of a domain's ledger in one snapshot, without holding
+// them all: for who only looks.
+func Scan(ctx context.Context, v store.View, domain string, fn func(*Meta, *Row)) error {
+	meta, err := readMeta(ctx, v, domain)
+	if err == nil {
+		err = scanRows(ctx, v, domain, func(r *Row) { fn(&meta, r) })
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("read ledger of %s: %w", domain, err)
 	}
-	if meta != nil {
-		if err := json.Unmarshal(meta, &b.Meta); err != nil {
-			return fmt.Errorf("meta: %w", err)
-		}
+	return nil
+}
+
+func readMeta(ctx context.Context, v store.View, domain string) (m Meta, err error) {
+	val, err := v.Get(ctx, metaSpace, []byte(domain))
+	if err != nil || val == nil {
+		return m, err
 	}
-	err = v.Scan(ctx, rowSpace+b.Domain, store.Range{}, func(k, val []byte) error {
+	if err := json.Unmarshal(val, &m); err != nil {
+		return m, fmt.Errorf("meta: %w", err)
+	}
+	return m, nil
+}
+
+func scanRows(ctx context.Context, v store.View, domain string, fn func(*Row)) error {
+	return v.Scan(ctx, rowSpace+domain, store.Range{}, func(k, val []byte) error {
 		r, err := DecodeRow(string(k), val)
 		if err == nil {
-			b.Rows[r.Identity] = r
+			fn(r)
 		}
 		return err
 	})
-	if err != nil {
+}
+
+func (b *Book) read(ctx context.Context, v store.View, now time.Time) error {
+	var err error
+	if b.Meta, err = readMeta(ctx, v, b.Domain); err != nil {
+		return err
+	}
+	if err := scanRows(ctx, v, b.Domain, func(r *Row) { b.Rows[r.Identity] = r }); err != nil {
 		return err
 	}
 	err = v.Scan(ctx, intentSpace+b.Domain, store.Range{}, func(k, val []byte) error {

@@ -21,6 +21,9 @@ func (r *request) list() wire.Reply {
 	if err != nil {
 		return r.fail(400, "Invalid TQL: "+err.Error())
 	}
+	if name := r.lacking(f); name != "" {
+		return r.fail(400, "Invalid TQL: unknown parameter in "+name)
+	}
 	sorting := r.q.Get("sorting")
 	order, err := tql.V3Indicators.Order(sorting)
 	if err != nil {

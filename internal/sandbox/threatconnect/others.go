@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/remeld/remeld/internal/sandbox/wire"
-	"github.com/remeld/remeld/internal/tql"
 )
 
 // deleted answers GET /v3/indicators/deleted: of one owner, the API user's
@@ -129,7 +128,7 @@ func (r *request) options() wire.Reply {
 		}
 		return listing(data, len(data))
 	case "/tql":
-		data := tql.V3Indicators.Keywords()
+		data := r.keywords()
 		return listing(data, len(data))
 	}
 	return r.notFound()

@@ -61,6 +61,14 @@ type Config struct {
 	Owners []Owner
 	// AccessID and Secret are the API user's.
 	AccessID, Secret string
+	// Lacks are TQL parameters that the instance does not have, as an old one: OPTIONS
+	// does not list them and a query with one is refused.
+	Lacks []string
+	// TagsModify: lastModified moves with tags, too. The documentation does not say so
+	// of any instance, nor that none does.
+	TagsModify bool
+	// OnlyV2: an instance from before version 3 of the API.
+	OnlyV2 bool
 	// Retention is how long records of deletions are kept; default 30 days.
 	Retention time.Duration
 	// WebBase is what links to the web interface begin with.
@@ -163,6 +171,9 @@ func (s *Service) Serve(c Call) (wire.Reply, []journal.Item) {
 	q, why := parameters(c.Req)
 	if why != "" {
 		return c.fail(400, why), nil
+	}
+	if s.c.OnlyV2 && c.Route.version == 3 {
+		return c.fail(404, "The requested resource was not found"), nil
 	}
 	if c.Req.Method != http.MethodGet && c.Req.Method != http.MethodOptions {
 		s.writes.Lock() // or two could create the same row

@@ -191,7 +191,7 @@ func (s *Service) Edit(now time.Time, id int64, edit func(*Indicator) error) err
 		return fmt.Errorf("indicator %d: %s", id, why)
 	}
 	row.ID = id
-	if old.Modified.Equal(row.Modified) && moved(old, &row) {
+	if old.Modified.Equal(row.Modified) && (moved(old, &row) || s.c.TagsModify && !slices.Equal(old.Tags, row.Tags)) {
 		row.Modified = now.Truncate(time.Second)
 	}
 	s.put(&row, now)

@@ -183,5 +183,6 @@ func (r *request) v2Object(w *writer, i *Indicator, k *kind) {
 			w.text(k.keys[n], v)
 		}
 	}
+	r.v2Parts(w, i)
 	w.close('}')
 }
