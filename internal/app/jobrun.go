@@ -23,6 +23,8 @@ type jobRun struct {
 	app *App
 	job *config.Job
 	run *schedule.Run
+	// targets are those of the job that the run applies.
+	targets []string
 	// left are the things that go on with the next run.
 	left []string
 }
@@ -53,6 +55,7 @@ func (a *App) runJob(ctx context.Context, name string, run *schedule.Run) error 
 		run.Say("%s", j.Idle)
 		return nil
 	}
+	r.rest()
 	if run.Option(optionPlan) != "" {
 		r.counts(ctx)
 	}
@@ -65,6 +68,22 @@ func (a *App) runJob(ctx context.Context, name string, run *schedule.Run) error 
 		return err
 	}
 	return r.deliver(ctx)
+}
+
+// rest names the targets that the parameters leave alone; the others are the run's.
+func (r *jobRun) rest() {
+	var said []string
+	for _, t := range r.job.Targets {
+		if why := r.job.Resting[t]; why != "" {
+			r.log("warn", "%s is left alone: %s", t, why)
+			said = append(said, fmt.Sprintf("%s is left alone: %s", t, why))
+			continue
+		}
+		r.targets = append(r.targets, t)
+	}
+	if len(said) > 0 {
+		r.run.Say("%s", strings.Join(said, "; "))
+	}
 }
 
 // counts tells what each filter leaves, for a preview. What a source cannot say is no
@@ -131,7 +150,7 @@ func (r *jobRun) settle(ctx context.Context) error {
 	}
 	for end := a.clock.Now().Add(settleWait); ; {
 		var waiting []string
-		for _, t := range r.job.Targets {
+		for _, t := range r.targets {
 			w, err := a.engine.Watermark(ctx, t)
 			if err != nil {
 				return err
@@ -154,7 +173,7 @@ func (r *jobRun) settle(ctx context.Context) error {
 // deliver plans and applies every target; one that fails keeps no other from it.
 func (r *jobRun) deliver(ctx context.Context) error {
 	var errs []error
-	for _, t := range r.job.Targets {
+	for _, t := range r.targets {
 		var err error
 		if r.run.Option(optionPlan) != "" {
 			err = r.preview(ctx, t)
@@ -167,7 +186,7 @@ func (r *jobRun) deliver(ctx context.Context) error {
 		}
 	}
 	switch {
-	case len(errs) == len(r.job.Targets) && len(errs) > 0:
+	case len(errs) == len(r.targets) && len(errs) > 0:
 		return errors.Join(errs...)
 	case len(errs) > 0:
 		r.left = append(r.left, errors.Join(errs...).Error())
@@ -180,7 +199,7 @@ func (r *jobRun) deliver(ctx context.Context) error {
 
 // preview makes a plan and sends nothing.
 func (r *jobRun) preview(ctx context.Context, target string) error {
-	p, err := r.app.deliver.PlanAll(ctx, target, deliver.PlanOptions{Person: true})
+	p, err := r.app.deliver.PlanAll(ctx, target, deliver.PlanOptions{Person: true, Run: r.targets})
 	if err != nil {
 		return err
 	}
@@ -223,7 +242,7 @@ func words[K ~string](counts map[K]int) string {
 func (r *jobRun) apply(ctx context.Context, target string) error {
 	reserve, _ := strconv.Atoi(r.run.Option(optionReserve))
 	res, err := r.app.deliver.PlanAndApply(ctx, target, deliver.ApplyOptions{
-		By: r.run.By(), Nodes: r.job.Targets, UseReserve: reserve,
+		By: r.run.By(), Nodes: r.targets, UseReserve: reserve,
 		Progress: func(p deliver.Progress) { r.log("debug", "%s: %d of %d", target, p.Done, p.Total) },
 	})
 	if errors.Is(err, deliver.ErrUnapproved) {

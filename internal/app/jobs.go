@@ -159,6 +159,8 @@ type JobView struct {
 	Nodes string   `json:"nodes"` // as YAML
 	Notes []string `json:"notes,omitempty"`
 	Idle  string   `json:"idle,omitempty"`
+	// Resting says by target why a run leaves it alone.
+	Resting map[string]string `json:"resting,omitempty"`
 }
 
 // ExplainJob says what a job of the configuration on disk stands for. It opens no
@@ -176,5 +178,5 @@ func ExplainJob(opts Options, name string) (JobView, error) {
 		return JobView{Name: name, Nodes: fmt.Sprintf("# no form: it polls %v and applies %v\n", j.Sources, j.Targets)}, nil
 	}
 	text, err := j.YAML()
-	return JobView{Name: name, Form: j.Form, Nodes: string(text), Notes: j.Notes, Idle: j.Idle}, err
+	return JobView{Name: name, Form: j.Form, Nodes: string(text), Notes: j.Notes, Idle: j.Idle, Resting: j.Resting}, err
 }

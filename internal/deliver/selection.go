@@ -42,7 +42,12 @@ type planner struct {
 	lifted   map[string]*liftedSet          // by domain
 	settled  bool
 	allowOK  bool
-	plan     *Plan
+	asleep   []bool // nodes that get nothing new, see awake.go
+	// dormant are asleep nodes whose sources are not settled; own is what asleep nodes
+	// have an object of.
+	dormant map[string]bool
+	own     map[nodeKey]bool
+	plan    *Plan
 
 	// holders are the indicators that have an object, with the time they got it.
 	holders map[indicator.Indicator]time.Time
@@ -97,13 +102,17 @@ func (p *planner) offer(node int, rec *indicator.Record, hand bool) {
 		p.hold(node, rec, code, detail, holds)
 		return
 	}
+	if !hand && p.waits(node, rec.Indicator) {
+		p.hold(node, rec, reason.NextRun, "", false)
+		return
+	}
 	e := rank.Entry{Rank: rankOf(rec, hand), Node: node, Rec: rec}
 	if !holds {
 		p.best.Offer(e)
 		return
 	}
 	e.Rank = e.Rank.Incumbent(p.margin())
-	if p.now.Sub(since) < p.set.MinTenure || !p.settled {
+	if p.now.Sub(since) < p.set.MinTenure || !p.settled || p.dormant[p.dests[node].Node] {
 		e.Rank = e.Rank.Tenured()
 	}
 	e.Rec = cloneRecord(rec)
@@ -267,7 +276,7 @@ func (p *planner) keeps(s *site, r *ledger.Row) bool {
 	if !r.Present() || s.lapsed(r) {
 		return false
 	}
-	return !p.settled || s.pinned(r) || r.State == ledger.Touched || r.State == ledger.Edited || s.doubt[r.Identity]
+	return p.unsettled(r) || s.pinned(r) || r.State == ledger.Touched || r.State == ledger.Edited || s.doubt[r.Identity]
 }
 
 // grant maps an entry and takes the slots its objects need, or says why not.

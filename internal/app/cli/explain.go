@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -62,6 +64,10 @@ under nodes: of a configuration. It reads the configuration on disk and makes no
 				}
 				if v.Idle != "" {
 					fmt.Fprintf(w, "# a run does nothing: %s\n", v.Idle)
+					return
+				}
+				for _, target := range slices.Sorted(maps.Keys(v.Resting)) {
+					fmt.Fprintf(w, "# a run leaves %s alone: %s\n", target, v.Resting[target])
 				}
 			})
 		},
