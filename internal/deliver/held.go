@@ -36,6 +36,13 @@ func (m *Manager) heldAt(ctx context.Context, group, name string, only []reason.
 		}
 		return fn(h)
 	}
+	for _, h := range p.parts {
+		if name == "" || name == h.Node || name == g.name || name == h.Domain {
+			if err := out(h); err != nil {
+				return err
+			}
+		}
+	}
 	for i, d := range p.dests {
 		if name != "" && name != d.Node && name != g.name && name != p.judges[i].domain {
 			continue

@@ -63,6 +63,8 @@ type planner struct {
 	desired []int          // records read, by node
 	kept    map[string]int // objects right as they are, by domain
 	refused map[nodeKey]reason.Code
+	// parts are the objects that did not find a slot of records that are sent in part.
+	parts []Held
 }
 
 // collect reads every desired record once, holds out what may not be sent and
@@ -215,7 +217,7 @@ func (p *planner) give(entries []rank.Entry) (evicted []rank.Entry, full bool) {
 	}
 	free, spare := p.limit-p.reserved(), reserveOf(p.sites)
 	p.plan.Cut.Last, p.plan.Cut.Next = "", ""
-	p.granted, p.refused = map[nodeKey]bool{}, map[nodeKey]reason.Code{}
+	p.granted, p.refused, p.parts = map[nodeKey]bool{}, map[nodeKey]reason.Code{}, nil
 	for _, e := range entries {
 		room := free
 		if e.Rank.Hand() {
@@ -352,7 +354,9 @@ func (p *planner) part(e rank.Entry, all []newcomer, free int) (kept []newcomer,
 	for _, f := range all[n:] {
 		rec := *e.Rec
 		rec.Indicator = f.object.Indicator
-		p.hold(e.Node, &rec, reason.Quota, "another hash of the same file has the slot", false)
+		const why = "another hash of the same file has the slot"
+		p.hold(e.Node, &rec, reason.Quota, why, false)
+		p.parts = append(p.parts, p.heldRecord(e.Node, &rec, reason.Quota, why))
 	}
 	return all[:n], used
 }
