@@ -3,10 +3,12 @@ package deliver
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/remeld/remeld/indicator"
 	"github.com/remeld/remeld/internal/deliver/ledger"
+	"github.com/remeld/remeld/internal/deliver/reason"
 )
 
 // A job's nodes get something new in its own runs alone. In every other plan of the
@@ -124,6 +126,57 @@ func (p *Plan) new() int {
 		}
 	}
 	return n
+}
+
+// Of is what a plan does for some nodes: objects by action, and its withdrawals by reason.
+func (p *Plan) Of(nodes []string) (actions map[Action]int, withdrawn map[reason.Code]int) {
+	actions, withdrawn = map[Action]int{}, map[reason.Code]int{}
+	for _, it := range p.Items {
+		if !it.concerns(nodes) && !it.evicted() {
+			continue
+		}
+		actions[it.Action]++
+		if it.Action == Delete {
+			withdrawn[it.Reason]++
+		}
+	}
+	return actions, withdrawn
+}
+
+// HeldOut counts the records that are not sent and the objects that are left as they are,
+// by reason; those that wait for another job's run are not among them.
+func (p *Plan) HeldOut() map[reason.Code]int {
+	out := maps.Clone(p.Reasons)
+	delete(out, reason.NextRun)
+	for _, it := range p.Items {
+		if it.Action != Delete {
+			continue
+		}
+		if out[it.Reason]--; out[it.Reason] <= 0 {
+			delete(out, it.Reason)
+		}
+	}
+	return out
+}
+
+// Together sorts nodes into lists that one plan is about: those that share tenants.
+func (m *Manager) Together(nodes []string) ([][]string, error) {
+	var lists, tenants [][]string
+	for _, n := range nodes {
+		groups, err := m.groupsNamed(n)
+		if err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(tenants, func(have []string) bool {
+			return !slices.ContainsFunc(groups, func(g string) bool { return !slices.Contains(have, g) })
+		})
+		if i < 0 {
+			lists, tenants = append(lists, []string{n}), append(tenants, groups)
+			continue
+		}
+		lists[i] = append(lists[i], n)
+	}
+	return lists, nil
 }
 
 // speakers are the nodes whose first plan the domain waits for: a job's only where there
