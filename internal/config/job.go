@@ -187,9 +187,16 @@ func (l *loader) formed(j *Job, keys *jobKeys, v *value) *Job {
 	}
 	x := form.Expand(j.Name, j.config)
 	j.nodes, j.Idle, j.Notes, j.Resting = x.Nodes, x.Idle, x.Notes, map[string]string{}
+	if x.Idle != "" {
+		l.report.add(diag.Warning, j.Pos, "", "job %s does nothing: %s", j.Name, x.Idle)
+	}
 	for _, n := range x.Nodes {
-		if n.Idle != "" {
-			j.Resting[n.Name] = n.Idle
+		if n.Idle == "" {
+			continue
+		}
+		j.Resting[n.Name] = n.Idle
+		if x.Idle == "" {
+			l.report.add(diag.Warning, j.Pos, "", "job %s leaves %s alone: %s", j.Name, n.Name, n.Idle)
 		}
 	}
 	if x.Level != "" {

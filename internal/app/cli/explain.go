@@ -58,6 +58,7 @@ under nodes: of a configuration. It reads the configuration on disk and makes no
 				return err
 			}
 			return c.show(v, func(w io.Writer) {
+				fmt.Fprintf(w, "# job %s runs %s; its parameters stand for these nodes\n", v.Name, v.When)
 				fmt.Fprint(w, v.Nodes)
 				for _, note := range v.Notes {
 					fmt.Fprintf(w, "# note: %s\n", note)
