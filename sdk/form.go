@@ -46,6 +46,9 @@ type Expansion struct {
 type FormNode struct {
 	Name string
 	Keys map[string]any
+	// Idle says why a run leaves a destination alone with these parameters; "" where it
+	// does not. What is there stays until it ends.
+	Idle string
 }
 
 var forms = map[string]Form{}

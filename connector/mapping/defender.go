@@ -75,8 +75,8 @@ var Defender = Table[defender.Indicator]{
 			Set:   func(in *In, out *defender.Indicator) { out.Severity = severityWord(in.Rec.Attrs.Severity) },
 		},
 		{
-			Property: "generateAlert", From: "config: action, rules", How: "true for Audit, which the service demands",
-			Set: func(in *In, out *defender.Indicator) { out.GenerateAlert = in.Action == DefenderAudit },
+			Property: "generateAlert", From: "config: action, generate_alert, rules", How: "true for Audit, which the service demands; for what is stopped with generate_alert",
+			Set: func(in *In, out *defender.Indicator) { out.GenerateAlert = in.Action == DefenderAudit || in.Say.Alerts },
 		},
 		{
 			Property: "recommendedActions", From: "config: recommended_actions", How: "as it is",

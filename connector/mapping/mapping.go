@@ -60,6 +60,8 @@ type Say struct {
 	Recommend   string
 	EducateURL  string   // Defender's page for users
 	Groups      []string // Defender's device groups
+	// Alerts asks Defender for an alert of what it stops, too.
+	Alerts bool
 	// Techniques and Category ask for what is on Defender's wire and on no page.
 	Techniques, Category bool
 }

@@ -211,11 +211,11 @@ func (b *built) destinations(p *protection) []deliver.Destination {
 		n := t.node
 		d := deliver.Destination{
 			Node: n.Name, Target: t.target, MaxTLP: t.tenant.MaxTLP, MinConfidence: t.tenant.MinConfidence, Mode: mode(t.tenant.Mode),
-			Restore: n.OnDrift == "restore", RenewOnChange: n.Renew == "on_change",
+			Restore: n.OnDrift == "restore", RenewOnChange: n.Renew == "on_change" || n.Idle != "",
 			Protect: p.at(t.target.Info().Connection), ConfigVersion: n.Fingerprint, Login: t.login, Guards: limits(n.Guard),
 			// No quiet time asked for is not the same as none given.
 			Delays:  deliver.Delays{Settle: max(n.Settle, time.Nanosecond), ListingAge: n.ListingAge, DriftEvery: n.DriftEvery},
-			Retired: i >= len(b.targets), ByJob: n.ByJob,
+			Retired: i >= len(b.targets), ByJob: n.ByJob, Idle: n.Idle != "",
 		}
 		for _, k := range t.tenant.Keep {
 			d.Keep = append(d.Keep, deliver.Keep{Name: k.Name, Filter: k.Filter})

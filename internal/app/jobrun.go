@@ -23,6 +23,8 @@ type jobRun struct {
 	app *App
 	job *config.Job
 	run *schedule.Run
+	// targets are those of the job that the run applies.
+	targets []string
 	// left are the things that go on with the next run.
 	left []string
 }
@@ -53,6 +55,7 @@ func (a *App) runJob(ctx context.Context, name string, run *schedule.Run) error 
 		run.Say("%s", j.Idle)
 		return nil
 	}
+	r.rest()
 	if run.Option(optionPlan) != "" {
 		r.counts(ctx)
 	}
@@ -73,6 +76,22 @@ func (a *App) runJob(ctx context.Context, name string, run *schedule.Run) error 
 	return err
 }
 
+// rest names the targets that the parameters leave alone; the others are the run's.
+func (r *jobRun) rest() {
+	var said []string
+	for _, t := range r.job.Targets {
+		if why := r.job.Resting[t]; why != "" {
+			r.log("warn", "%s is left alone: %s", t, why)
+			said = append(said, fmt.Sprintf("%s is left alone: %s", t, why))
+			continue
+		}
+		r.targets = append(r.targets, t)
+	}
+	if len(said) > 0 {
+		r.run.Say("%s", strings.Join(said, "; "))
+	}
+}
+
 // counts tells what each filter leaves, for a preview. What a source cannot say is no
 // reason to end it.
 func (r *jobRun) counts(ctx context.Context) {
@@ -91,7 +110,7 @@ func (r *jobRun) counts(ctx context.Context) {
 			continue
 		}
 		for _, l := range left {
-			r.run.Log("info", "%s: %d left after %s", name, l.Items, l.Condition)
+			r.run.Stage(schedule.Stage{Node: name, Filter: l.Condition, Left: l.Items})
 		}
 	}
 }
@@ -140,7 +159,7 @@ func (r *jobRun) settle(ctx context.Context) error {
 	}
 	for end := a.clock.Now().Add(settleWait); ; {
 		var waiting []string
-		for _, t := range r.job.Targets {
+		for _, t := range r.targets {
 			w, err := a.engine.Watermark(ctx, t)
 			if err != nil {
 				return err
@@ -163,20 +182,24 @@ func (r *jobRun) settle(ctx context.Context) error {
 // deliver plans and applies every target; one that fails keeps no other from it.
 func (r *jobRun) deliver(ctx context.Context) error {
 	var errs []error
-	for _, t := range r.job.Targets {
-		var err error
+	lists, err := r.app.deliver.Together(r.targets)
+	if err != nil {
+		return err
+	}
+	for _, list := range lists {
+		who := strings.Join(list, ", ")
 		if r.run.Option(optionPlan) != "" {
-			err = r.preview(ctx, t)
+			err = r.preview(ctx, list[0], who)
 		} else {
-			err = r.apply(ctx, t)
+			err = r.apply(ctx, list[0], who)
 		}
 		if err != nil {
-			r.log("error", "%s: %v", t, err)
-			errs = append(errs, fmt.Errorf("%s: %w", t, err))
+			r.log("error", "%s: %v", who, err)
+			errs = append(errs, fmt.Errorf("%s: %w", who, err))
 		}
 	}
 	switch {
-	case len(errs) == len(r.job.Targets) && len(errs) > 0:
+	case len(errs) == len(lists) && len(errs) > 0:
 		return errors.Join(errs...)
 	case len(errs) > 0:
 		r.left = append(r.left, errors.Join(errs...).Error())
@@ -188,30 +211,40 @@ func (r *jobRun) deliver(ctx context.Context) error {
 }
 
 // preview makes a plan and sends nothing.
-func (r *jobRun) preview(ctx context.Context, target string) error {
-	p, err := r.app.deliver.PlanAll(ctx, target, deliver.PlanOptions{Person: true})
+func (r *jobRun) preview(ctx context.Context, target, who string) error {
+	p, err := r.app.deliver.PlanAll(ctx, target, deliver.PlanOptions{Person: true, Run: r.targets})
 	if err != nil {
 		return err
 	}
-	r.planned(target, p)
-	for action, n := range p.Actions {
+	r.planned(who, p)
+	actions, _ := p.Of(r.targets)
+	for action, n := range actions {
 		r.run.Count("planned: "+string(action), n)
 	}
 	return nil
 }
 
-// planned notes a plan, and why records are not sent.
-func (r *jobRun) planned(target string, p *deliver.Plan) {
+// planned notes a plan, why objects are withdrawn, and why records are not sent.
+func (r *jobRun) planned(who string, p *deliver.Plan) {
 	r.run.Plan(p.ID)
-	for code, n := range p.Reasons {
+	held := p.HeldOut()
+	for code, n := range held {
 		r.run.Count("held: "+string(code), n)
 	}
-	r.log("info", "%s: plan %s: %s; not sent: %s", target, p.ID, words(p.Actions), words(p.Reasons))
+	actions, withdrawn := p.Of(r.targets)
+	for code, n := range withdrawn {
+		r.run.Count("delete: "+string(code), n)
+	}
+	text := words(actions)
+	if len(withdrawn) > 0 {
+		text += " (" + words(withdrawn) + ")"
+	}
+	r.log("info", "%s: plan %s: %s; not sent: %s", who, p.ID, text, words(held))
 	for _, note := range p.Notes {
-		r.log("warn", "%s: %s", target, note)
+		r.log("warn", "%s: %s", who, note)
 	}
 	for _, s := range p.Stops {
-		r.left = append(r.left, fmt.Sprintf("a guard stopped changes at %s: %s (remeld approve %s)", target, s.Text, s.ID))
+		r.left = append(r.left, fmt.Sprintf("a guard stopped changes at %s: %s (remeld approve %s)", who, s.Text, s.ID))
 	}
 }
 
@@ -229,14 +262,14 @@ func words[K ~string](counts map[K]int) string {
 }
 
 // apply plans a target and makes it so.
-func (r *jobRun) apply(ctx context.Context, target string) error {
+func (r *jobRun) apply(ctx context.Context, target, who string) error {
 	reserve, _ := strconv.Atoi(r.run.Option(optionReserve))
 	res, err := r.app.deliver.PlanAndApply(ctx, target, deliver.ApplyOptions{
-		By: r.run.By(), Nodes: r.job.Targets, UseReserve: reserve,
-		Progress: func(p deliver.Progress) { r.log("debug", "%s: %d of %d", target, p.Done, p.Total) },
+		By: r.run.By(), Nodes: r.targets, UseReserve: reserve,
+		Progress: func(p deliver.Progress) { r.log("debug", "%s: %d of %d", who, p.Done, p.Total) },
 	})
 	if errors.Is(err, deliver.ErrUnapproved) {
-		r.left = append(r.left, fmt.Sprintf("nobody has approved what job %s sends to %s: look at remeld job run %s --plan, then run it by hand once", r.job.Name, target, r.job.Name))
+		r.left = append(r.left, fmt.Sprintf("nobody has approved what job %s sends to %s: look at remeld job run %s --plan, then run it by hand once", r.job.Name, who, r.job.Name))
 		return nil
 	}
 	if res != nil {
@@ -245,30 +278,30 @@ func (r *jobRun) apply(ctx context.Context, target string) error {
 			parts = []*deliver.Result{res}
 		}
 		for _, part := range parts {
-			r.applied(ctx, target, part)
+			r.applied(ctx, who, part)
 		}
 	}
 	return err
 }
 
-func (r *jobRun) applied(ctx context.Context, target string, res *deliver.Result) {
+func (r *jobRun) applied(ctx context.Context, who string, res *deliver.Result) {
 	if p, err := r.app.deliver.LoadPlan(ctx, res.Plan); err == nil {
-		r.planned(target, p)
+		r.planned(who, p)
 	}
 	for action, n := range res.Counts {
 		r.run.Count(string(action), n)
 	}
 	for _, s := range res.Rejected {
 		r.run.Count("rejected", 1)
-		r.log("warn", "%s refused %s: %s", target, s.Identity, s.Why)
+		r.log("warn", "%s refused %s: %s", who, s.Identity, s.Why)
 	}
 	for _, s := range res.Skipped {
 		r.run.Count("skipped", 1)
-		r.log("warn", "%s: %s was skipped: %s", target, s.Identity, s.Why)
+		r.log("warn", "%s: %s was skipped: %s", who, s.Identity, s.Why)
 	}
-	r.log("info", "%s: %s in %d calls", target, words(res.Counts), res.Calls)
+	r.log("info", "%s: %s in %d calls", who, words(res.Counts), res.Calls)
 	if res.Partial() || len(res.Rejected) > 0 {
-		r.left = append(r.left, fmt.Sprintf("%s: %d done, %d refused, %d skipped, %d left%s", target, total(res.Counts), len(res.Rejected), len(res.Skipped), res.Left, because(res.Why)))
+		r.left = append(r.left, fmt.Sprintf("%s: %d done, %d refused, %d skipped, %d left%s", who, total(res.Counts), len(res.Rejected), len(res.Skipped), res.Left, because(res.Why)))
 	}
 }
 

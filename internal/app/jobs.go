@@ -156,9 +156,12 @@ func (a *App) JobCursor(ctx context.Context, args JobCursorArgs) ([]CursorView, 
 type JobView struct {
 	Name  string   `json:"name"`
 	Form  string   `json:"form,omitempty"`
+	When  string   `json:"when"`
 	Nodes string   `json:"nodes"` // as YAML
 	Notes []string `json:"notes,omitempty"`
 	Idle  string   `json:"idle,omitempty"`
+	// Resting says by target why a run leaves it alone.
+	Resting map[string]string `json:"resting,omitempty"`
 }
 
 // ExplainJob says what a job of the configuration on disk stands for. It opens no
@@ -173,8 +176,8 @@ func ExplainJob(opts Options, name string) (JobView, error) {
 		return JobView{}, fmt.Errorf("no job %q: the jobs are %v", name, cfg.JobOrder)
 	}
 	if j.Form == "" {
-		return JobView{Name: name, Nodes: fmt.Sprintf("# no form: it polls %v and applies %v\n", j.Sources, j.Targets)}, nil
+		return JobView{Name: name, When: j.Spec.String(), Nodes: fmt.Sprintf("# no form: it polls %v and applies %v\n", j.Sources, j.Targets)}, nil
 	}
 	text, err := j.YAML()
-	return JobView{Name: name, Form: j.Form, Nodes: string(text), Notes: j.Notes, Idle: j.Idle}, err
+	return JobView{Name: name, Form: j.Form, When: j.Spec.String(), Nodes: string(text), Notes: j.Notes, Idle: j.Idle, Resting: j.Resting}, err
 }

@@ -90,6 +90,8 @@ type Node struct {
 	Settings
 	// ByJob: a job polls or applies it; it does neither by itself.
 	ByJob bool
+	// Idle says why the runs of its job leave a destination alone; "" where they do not.
+	Idle string
 	// Fingerprint is a keyed hash over all that affects what the node does; the
 	// content of connections is not in it.
 	Fingerprint string

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"strings"
@@ -24,6 +25,8 @@ type Job struct {
 	Targets []string      // nodes that a run applies
 	// Idle says why a run has nothing to do, "" where it has.
 	Idle string
+	// Resting says by target why a run leaves it alone; all of them where Idle.
+	Resting map[string]string
 	// Notes are parameters of the form that mean nothing here.
 	Notes []string
 	Level string // least level of a run's log: debug, info, warn, error
@@ -183,7 +186,19 @@ func (l *loader) formed(j *Job, keys *jobKeys, v *value) *Job {
 		return nil
 	}
 	x := form.Expand(j.Name, j.config)
-	j.nodes, j.Idle, j.Notes = x.Nodes, x.Idle, x.Notes
+	j.nodes, j.Idle, j.Notes, j.Resting = x.Nodes, x.Idle, x.Notes, map[string]string{}
+	if x.Idle != "" {
+		l.report.add(diag.Warning, j.Pos, "", "job %s does nothing: %s", j.Name, x.Idle)
+	}
+	for _, n := range x.Nodes {
+		if n.Idle == "" {
+			continue
+		}
+		j.Resting[n.Name] = n.Idle
+		if x.Idle == "" {
+			l.report.add(diag.Warning, j.Pos, "", "job %s leaves %s alone: %s", j.Name, n.Name, n.Idle)
+		}
+	}
 	if x.Level != "" {
 		j.Level = x.Level
 	}
@@ -205,6 +220,9 @@ func (b *nodeBuilder) jobNodes(jobs *value) {
 				j.Sources = append(j.Sources, made)
 			case n.ClassInfo.Role == sdk.RoleTarget:
 				j.Targets = append(j.Targets, made)
+				if n.Idle = cmp.Or(j.Idle, j.Resting[made]); n.Idle != "" {
+					j.Resting[made] = n.Idle
+				}
 			}
 		}
 		tree := jobs.get(name)

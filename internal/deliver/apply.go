@@ -29,6 +29,11 @@ type ApplyOptions struct {
 	Nodes []string
 	// UseReserve is how many slots of the reserve may be used (SEMANTICS D8).
 	UseReserve int
+	// standing: only objects that are there already are renewed or withdrawn, for which
+	// nobody is asked.
+	standing bool
+	// asked is the node that a person named.
+	asked string
 }
 
 // Progress is how far an apply is.
@@ -121,7 +126,7 @@ func (m *Manager) planAndApply(ctx context.Context, group string, opts ApplyOpti
 		return nil, err
 	}
 	defer back()
-	p, err := m.planHeld(ctx, g, PlanOptions{Person: opts.By != ""})
+	p, err := m.planHeld(ctx, g, PlanOptions{Person: opts.By != "", Run: opts.Nodes, asked: opts.asked})
 	if err != nil {
 		return nil, err
 	}
@@ -163,8 +168,8 @@ func (m *Manager) acceptable(ctx context.Context, g *group, p *Plan, opts ApplyO
 	if p.Undoes != "" && opts.By == "" {
 		return fmt.Errorf("plan %s: a rollback is a person's to apply", p.ID)
 	}
-	first, err := m.first(ctx, g.of(opts.Nodes))
-	if err != nil || !first {
+	first, err := m.first(ctx, p.approvers(g.dests, opts.Nodes))
+	if err != nil || !first || opts.standing {
 		return err
 	}
 	if opts.By == "" {
@@ -226,7 +231,7 @@ func (a *applier) items() []*Item {
 	var out []*Item
 	for _, it := range a.plan.Items {
 		if it.Action == Frozen || it.Action == Adopt || a.opts.Only != nil && !a.opts.Only[it.Identity] ||
-			len(a.opts.Nodes) > 0 && !it.concerns(a.opts.Nodes) {
+			len(a.opts.Nodes) > 0 && !it.concerns(a.opts.Nodes) && !it.evicted() {
 			continue
 		}
 		out = append(out, it)

@@ -179,7 +179,8 @@ func (m *Manager) approveAt(ctx context.Context, sites []*site, s Stop, ap Appro
 // approvePlan records the first approval and allows what the plan changes, so that
 // an apply of it that takes several rounds is not stopped half-way.
 func (m *Manager) approvePlan(ctx context.Context, g *group, p *Plan, nodes []string, ap Approval) error {
-	first, err := m.first(ctx, g.of(nodes))
+	approved := p.approvers(g.dests, nodes)
+	first, err := m.first(ctx, approved)
 	if err != nil || !first {
 		return err
 	}
@@ -187,10 +188,14 @@ func (m *Manager) approvePlan(ctx context.Context, g *group, p *Plan, nodes []st
 	if err != nil {
 		return err
 	}
+	var named []string
+	for _, d := range approved {
+		named = append(named, d.Node)
+	}
 	for _, s := range sites {
 		planned := guard.Counts{}
 		for _, it := range p.Items {
-			if it.Domain == s.domain && it.Action != Frozen && (len(nodes) == 0 || it.concerns(nodes)) {
+			if it.Domain == s.domain && it.Action != Frozen && (it.concerns(named) || len(nodes)+len(it.Wants) == 0) {
 				tally(planned, it)
 			}
 		}
@@ -201,7 +206,7 @@ func (m *Manager) approvePlan(ctx context.Context, g *group, p *Plan, nodes []st
 		if err := writeDoc(c, guardSpace, s.domain, s.window); err != nil {
 			return err
 		}
-		for _, d := range among(s.dests, nodes) {
+		for _, d := range p.approvers(s.dests, nodes) {
 			if err := writeDoc(c, approvalSpace, firstKey(d), ap); err != nil {
 				return err
 			}
@@ -209,7 +214,9 @@ func (m *Manager) approvePlan(ctx context.Context, g *group, p *Plan, nodes []st
 		if err := s.book.Commit(ctx, c); err != nil {
 			return err
 		}
-		m.clearID(ctx, s.dests[0].Node, "plan_waiting", g.name)
+	}
+	for _, d := range approved {
+		m.clearID(ctx, d.Node, "plan_waiting", g.name)
 	}
 	return nil
 }

@@ -118,7 +118,7 @@ func (a *applier) checkFrozen(ctx context.Context, c *chunk, bi *batchItem) (*ba
 	if bi.after.FrozenSince.IsZero() {
 		bi.after.FrozenSince = a.m.deps.Clock.Now()
 	}
-	bi.after.Expires = c.site.expiry(&bi.object, r.ValidUntil)
+	bi.after.Expires = c.site.expiry(c.target.Info().Expiry, &bi.object, r.ValidUntil)
 	return bi, "", nil
 }
 
@@ -142,7 +142,7 @@ func (a *applier) checkWrite(ctx context.Context, c *chunk, bi *batchItem) (*bat
 			return nil, code.Text() + " (" + detail + ")", nil
 		}
 	}
-	expires := c.site.expiry(o, rec.Attrs.ValidUntil)
+	expires := c.site.expiry(c.target.Info().Expiry, o, rec.Attrs.ValidUntil)
 	if expires.Sub(c.site.now) < minLife {
 		return nil, "it ends within two minutes", nil
 	}

@@ -78,13 +78,13 @@ func (p *planner) wantedItems(s *site, w *want) []*Item {
 	case s.pinned(r) && forbidden(p.judges, s.domain, r) == "":
 		return p.freeze(s, w, reason.Pinned)
 	case s.lapsed(r):
-		if p.dests[w.node].RenewOnChange && !changed(r, w.object) {
+		if !p.renews(s, w) && !changed(r, w.object) {
 			return nil
 		}
 		return p.create(s, w, r)
 	case changed(r, w.object):
 		return []*Item{p.item(s, w, Update)}
-	case !p.dests[w.node].RenewOnChange && p.due(s, r, w):
+	case p.renews(s, w) && p.due(s, r, w):
 		return []*Item{p.item(s, w, Renew)}
 	}
 	p.plan.Keep++
@@ -151,7 +151,7 @@ func (p *planner) due(s *site, r *ledger.Row, w *want) bool {
 		return false
 	}
 	at := renewalAt(r, s.book.Meta.Offset())
-	return !s.now.Before(at) && s.expiry(w.object, w.record.Attrs.ValidUntil).After(r.Expires)
+	return !s.now.Before(at) && s.expiry(p.judges[w.node].life, w.object, w.record.Attrs.ValidUntil).After(r.Expires)
 }
 
 func renewalAt(r *ledger.Row, offset time.Duration) time.Time {
@@ -162,9 +162,10 @@ func renewalAt(r *ledger.Row, offset time.Duration) time.Time {
 	return r.Expires.Add(-life/4 - jitter)
 }
 
-// expiry is when an object written now would end, in service time, to the second.
-func (s *site) expiry(o *sdk.Object, validUntil time.Time) time.Time {
-	life, ok := s.info.Expiry[o.Indicator.Kind]
+// expiry is when an object written now would end, in service time, to the second; lives
+// are those of the node that writes it.
+func (s *site) expiry(lives map[indicator.Kind]time.Duration, o *sdk.Object, validUntil time.Time) time.Time {
+	life, ok := lives[o.Indicator.Kind]
 	if !ok {
 		life = defaultLife
 	}
@@ -215,7 +216,7 @@ func (p *planner) unwanted(ctx context.Context, s *site, r *ledger.Row) (*Item, 
 		return freeze(reason.ReplacementStuck)
 	case code.Class() == reason.Frozen:
 		return freeze(code)
-	case !p.settled && !code.Protective():
+	case p.unsettled(r) && !code.Protective():
 		return freeze(reason.Unsettled)
 	}
 	return it, nil

@@ -87,6 +87,9 @@ type Destination struct {
 	// ByJob: a run of a job applies it. Between runs the loop renews what is due and
 	// withdraws what must not be there, and nothing else.
 	ByJob bool
+	// Idle: its job sends nothing with the parameters it has. What is there stays until it
+	// ends.
+	Idle bool
 	// Retired withdraws everything: the node was removed with on_remove: withdraw.
 	Retired bool
 	Guards  guard.Limits
@@ -146,8 +149,13 @@ type DuplicateError struct {
 	Domain   string
 	Identity string
 	Nodes    []string
+	ByJob    bool // one of them is a job's
 }
 
 func (e *DuplicateError) Error() string {
-	return fmt.Sprintf("nodes %s and %s both make %q at %s: give them different actions or scopes, or make them one node", e.Nodes[0], e.Nodes[1], e.Identity, e.Domain)
+	help := "give them different actions or scopes, or make them one node"
+	if e.ByJob {
+		help = "one is a job's and the other is not, so nobody could say when a shared object is due; give them different actions or scopes, or make both nodes of jobs"
+	}
+	return fmt.Sprintf("nodes %s and %s both make %q at %s: %s", e.Nodes[0], e.Nodes[1], e.Identity, e.Domain, help)
 }

@@ -23,7 +23,7 @@ func (m *Manager) heldAt(ctx context.Context, group, name string, only []reason.
 	if err != nil {
 		return err
 	}
-	p, err := m.newPlanner(ctx, g, sites)
+	p, err := m.newPlanner(ctx, g, sites, PlanOptions{Person: true, asked: name})
 	if err != nil {
 		return err
 	}
@@ -35,6 +35,13 @@ func (m *Manager) heldAt(ctx context.Context, group, name string, only []reason.
 			return nil
 		}
 		return fn(h)
+	}
+	for _, h := range p.parts {
+		if name == "" || name == h.Node || name == g.name || name == h.Domain {
+			if err := out(h); err != nil {
+				return err
+			}
+		}
 	}
 	for i, d := range p.dests {
 		if name != "" && name != d.Node && name != g.name && name != p.judges[i].domain {
@@ -83,6 +90,9 @@ func (it *Item) held(code reason.Code, detail string) Held {
 func (p *planner) verdict(node int, rec *indicator.Record) (reason.Code, string) {
 	if code, detail := p.judges[node].allows(rec, false); code != "" {
 		return code, detail
+	}
+	if p.waits(node, rec.Indicator) {
+		return reason.NextRun, ""
 	}
 	key := nodeKey{node, rec.Indicator}
 	if p.granted[key] {

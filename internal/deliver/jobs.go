@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+
+	"github.com/remeld/remeld/internal/deliver/reason"
 )
 
 // concerns tells whether one of the nodes stands behind the item.
@@ -12,15 +14,9 @@ func (it *Item) concerns(nodes []string) bool {
 	return slices.ContainsFunc(it.Wants, func(w Want) bool { return slices.Contains(nodes, w.Node) })
 }
 
-// of are the group's destinations of these nodes; none are all.
-func (g *group) of(nodes []string) []*Destination { return among(g.dests, nodes) }
-
-func among(dests []*Destination, nodes []string) []*Destination {
-	if len(nodes) == 0 {
-		return dests
-	}
-	return slices.DeleteFunc(slices.Clone(dests), func(d *Destination) bool { return !slices.Contains(nodes, d.Node) })
-}
+// evicted: others won its slot. A run makes the room that its own objects need,
+// whoever had it (SEMANTICS D8).
+func (it *Item) evicted() bool { return it.Action == Delete && it.Reason.Base() == reason.Quota }
 
 // jobNodes are the nodes of a group that a job applies.
 func (g *group) jobNodes() []string {
@@ -36,22 +32,23 @@ func (g *group) jobNodes() []string {
 // betweenRuns are the identities that the loop may apply at a group where a job has
 // nodes, nil where it has none: of the job's objects those that are due for renewal,
 // and those that must not be there (SEMANTICS D7); everything else waits for its run.
-// n is how many items they are.
-func (g *group) betweenRuns(p *Plan) (only map[string]bool, n int) {
+// Where the plan waits for a person, what belongs to no job waits as well. n is how many
+// items they are.
+func (g *group) betweenRuns(p *Plan, waiting bool) (only map[string]bool, n int) {
 	jobs := g.jobNodes()
 	if len(jobs) == 0 {
 		return nil, 0
 	}
 	only = map[string]bool{}
 	for _, it := range p.Items {
-		own := !it.concerns(jobs)
+		own := !waiting && !it.concerns(jobs)
 		switch it.Action {
 		case Frozen, Adopt:
 			continue
 		case Renew, Gone:
-			own = true
+			own = own || it.concerns(jobs)
 		case Delete:
-			own = own || it.Reason.Protective()
+			own = own || it.concerns(jobs) && it.Reason.Protective()
 		}
 		if own {
 			only[it.Identity] = true

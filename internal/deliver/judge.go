@@ -40,13 +40,14 @@ type judge struct {
 	maxTLP indicator.TLP
 	fit    Fitter
 	blocks Blocker
+	life   map[indicator.Kind]time.Duration
 	env    tql.Env
 	now    time.Time // service time
 }
 
 func newJudge(d *Destination, index int, now time.Time) *judge {
 	info := d.Target.Info()
-	j := &judge{dest: d, index: index, domain: info.Domain, maxTLP: d.MaxTLP, now: now}
+	j := &judge{dest: d, index: index, domain: info.Domain, maxTLP: d.MaxTLP, now: now, life: info.Expiry}
 	j.protect(d)
 	if j.maxTLP == indicator.Unlabelled {
 		j.maxTLP = info.MaxTLP

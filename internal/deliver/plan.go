@@ -146,6 +146,9 @@ type Plan struct {
 	Conflicts []Skip `json:"conflicts,omitempty"`
 	// First: nobody has approved a plan of these nodes yet.
 	First bool `json:"first,omitempty"`
+	// Awake are the nodes that get something new by the plan; those of jobs wait for their
+	// runs otherwise.
+	Awake []string `json:"awake,omitempty"`
 	// Waiting: the loop saved it for a person; it goes once it cannot be applied.
 	Waiting bool `json:"waiting,omitempty"`
 }

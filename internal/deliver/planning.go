@@ -19,9 +19,13 @@ type PlanOptions struct {
 	Person bool
 	// Relist takes a new listing even when there is a young one.
 	Relist bool
+	// Run are the nodes of the job whose run plans.
+	Run []string
 	// Waits is called when an apply is running and the plan waits for its end; nil is
 	// nobody.
 	Waits func()
+	// asked is the node that a person named.
+	asked string
 }
 
 // Plan compares what the destination's quota domain wants with its ledger and its
@@ -32,7 +36,7 @@ type PlanOptions struct {
 func (m *Manager) Plan(ctx context.Context, name string, opts PlanOptions) (*Plan, error) {
 	g, err := m.holdFor(ctx, name, planPatience, opts.Waits)
 	if errors.Is(err, errBusy) {
-		return m.planMeanwhile(ctx, name)
+		return m.planMeanwhile(ctx, name, opts)
 	}
 	if err != nil {
 		return nil, err
@@ -43,7 +47,7 @@ func (m *Manager) Plan(ctx context.Context, name string, opts PlanOptions) (*Pla
 
 // planMeanwhile plans while somebody else has the turn: it writes nothing, since what
 // it read may be from before what the other one did.
-func (m *Manager) planMeanwhile(ctx context.Context, name string) (*Plan, error) {
+func (m *Manager) planMeanwhile(ctx context.Context, name string, opts PlanOptions) (*Plan, error) {
 	g, err := m.current(ctx, name)
 	if err != nil {
 		return nil, err
@@ -52,7 +56,7 @@ func (m *Manager) planMeanwhile(ctx context.Context, name string) (*Plan, error)
 	if err != nil {
 		return nil, err
 	}
-	p, err := m.plan(ctx, g, sites)
+	p, err := m.plan(ctx, g, sites, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +78,7 @@ func (m *Manager) planHeld(ctx context.Context, g *group, opts PlanOptions) (*Pl
 		}
 		notes = strings.Split(err.Error(), "\n")
 	}
-	p, err := m.plan(ctx, g, sites)
+	p, err := m.plan(ctx, g, sites, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +119,7 @@ func (m *Manager) prepareSite(ctx context.Context, s *site, opts PlanOptions) er
 	return err
 }
 
-func (m *Manager) newPlanner(ctx context.Context, g *group, sites []*site) (*planner, error) {
+func (m *Manager) newPlanner(ctx context.Context, g *group, sites []*site, opts PlanOptions) (*planner, error) {
 	now := m.deps.Clock.Now()
 	p := &planner{set: m.set, now: now, up: m.deps.Upstream, sites: sites, byDomain: map[string]*site{}, dests: g.dests,
 		settled: true, allowOK: true, plan: newPlan(g.name, now, m.set.PlanLife), holders: holdersOf(sites), kept: map[string]int{}, lifted: map[string]*liftedSet{}}
@@ -141,7 +145,11 @@ func (m *Manager) newPlanner(ctx context.Context, g *group, sites []*site) (*pla
 		p.judges = append(p.judges, newJudge(d, i, p.byDomain[d.Target.Info().Domain].now))
 		p.plan.Config[d.Node] = d.ConfigVersion
 	}
-	var err error
+	asleep, err := m.asleep(ctx, g, opts)
+	if err != nil {
+		return nil, err
+	}
+	p.rouse(asleep)
 	p.hand, err = m.blocks(ctx)
 	if err == nil {
 		err = p.watermarks(ctx)
@@ -149,25 +157,12 @@ func (m *Manager) newPlanner(ctx context.Context, g *group, sites []*site) (*pla
 	return p, err
 }
 
-func (p *planner) watermarks(ctx context.Context) error {
-	for _, d := range p.dests {
-		w, err := p.up.Watermark(ctx, d.Node)
-		if err != nil {
-			return fmt.Errorf("ask how far %s is: %w", d.Node, err)
-		}
-		p.plan.Watermark[d.Node] = w
-		p.settled = p.settled && w.Settled
-		p.allowOK = p.allowOK && w.AllowReady
-	}
-	return nil
-}
-
-func (m *Manager) plan(ctx context.Context, g *group, sites []*site) (*planner, error) {
-	p, err := m.newPlanner(ctx, g, sites)
+func (m *Manager) plan(ctx context.Context, g *group, sites []*site, opts PlanOptions) (*planner, error) {
+	p, err := m.newPlanner(ctx, g, sites, opts)
 	if err != nil {
 		return nil, err
 	}
-	if p.plan.First, err = m.first(ctx, g.dests); err != nil {
+	if p.plan.First, err = m.first(ctx, p.plan.approvers(g.dests, opts.Run)); err != nil {
 		return nil, err
 	}
 	if err := p.choose(ctx); err != nil {

@@ -23,6 +23,8 @@ type graph struct {
 	nodes map[string]map[indicator.Indicator]*indicator.Record
 	mark  Watermark
 	cause map[indicator.Indicator]reason.Code
+	// unread are nodes whose sources are not settled.
+	unread map[string]bool
 }
 
 func newGraph() *graph {
@@ -30,7 +32,11 @@ func newGraph() *graph {
 		cause: map[indicator.Indicator]reason.Code{}}
 }
 
-func (g *graph) Watermark(context.Context, string) (Watermark, error) { return g.mark, nil }
+func (g *graph) Watermark(_ context.Context, node string) (Watermark, error) {
+	w := g.mark
+	w.Settled = w.Settled && !g.unread[node]
+	return w, nil
+}
 
 func (g *graph) Desired(_ context.Context, node string, fn func(*indicator.Record) error) error {
 	recs := slices.SortedFunc(maps.Values(g.nodes[node]), func(a, b *indicator.Record) int {

@@ -51,7 +51,7 @@ func (m *Manager) planUndo(ctx context.Context, g *group, sites []*site, apply s
 		}
 		notes = err.Error()
 	}
-	p, err := m.newPlanner(ctx, g, sites)
+	p, err := m.newPlanner(ctx, g, sites, PlanOptions{Person: true})
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func (p *planner) restore(ctx context.Context, s *site, it *Item, in *ledger.Inv
 	if code == "" && it.Action == Create {
 		code, detail = s.foreignAt(&o)
 	}
-	if code == "" && s.expiry(&o, in.Before.ValidUntil).Sub(s.now) < minLife {
+	if code == "" && s.expiry(s.info.Expiry, &o, in.Before.ValidUntil).Sub(s.now) < minLife {
 		code = reason.Expired
 	}
 	if code != "" {
@@ -284,7 +284,7 @@ func (a *applier) undone(ctx context.Context, c *chunk, bi *batchItem, in *ledge
 	}
 	b := in.Before
 	bi.after = ledger.Row{Identity: b.Identity, Slot: b.Slot, Action: b.Action, Indicator: b.Indicator, Contributors: b.Contributors,
-		Hash: b.Hash, Score: b.Score, TLP: b.TLP, State: ledger.Live, ValidUntil: b.ValidUntil, Life: b.Life, Expires: c.site.expiry(&bi.object, b.ValidUntil)}
+		Hash: b.Hash, Score: b.Score, TLP: b.TLP, State: ledger.Live, ValidUntil: b.ValidUntil, Life: b.Life, Expires: c.site.expiry(c.target.Info().Expiry, &bi.object, b.ValidUntil)}
 	if bi.after.Expires.Sub(c.site.now) < minLife {
 		return nil, "it ends within two minutes", nil
 	}

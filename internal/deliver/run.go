@@ -145,7 +145,7 @@ func (m *Manager) upstream(ctx context.Context, g *group) (settled bool, heads s
 		if err != nil {
 			return false, "", fmt.Errorf("ask how far %s is: %w", d.Node, err)
 		}
-		settled = settled && w.Settled
+		settled = settled && (w.Settled || d.ByJob) // its run waits for its sources
 		fmt.Fprintf(&b, "%s %s %v;", d.Node, d.ConfigVersion, w.AllowReady)
 		for _, k := range slices.Sorted(maps.Keys(w.Heads)) {
 			fmt.Fprintf(&b, "%s=%d,", k, w.Heads[k])
@@ -178,19 +178,20 @@ func (m *Manager) step(ctx context.Context, g *group, now time.Time) error {
 	if relist && len(p.Listing) > 0 {
 		g.run.listedAt = now
 	}
-	if wait, err := m.waits(ctx, g, p); wait || err != nil {
+	waiting, err := m.waits(ctx, g, p)
+	only, n := g.betweenRuns(p, waiting)
+	if err != nil || waiting && n == 0 {
 		g.run.plannedOn, g.run.plannedAt = heads, now
 		return err
 	}
 	if p.Lacks() {
 		return fmt.Errorf("the plan is not complete: %s", strings.Join(p.Notes, "; "))
 	}
-	only, n := g.betweenRuns(p)
 	if p.Changes() == 0 && p.Actions[Note] == 0 || only != nil && n == 0 {
 		g.run.plannedOn, g.run.plannedAt, g.run.failures = heads, now, 0
 		return nil
 	}
-	res, err := m.applyHeld(ctx, g, p, ApplyOptions{Only: only})
+	res, err := m.applyHeld(ctx, g, p, ApplyOptions{Only: only, standing: waiting})
 	if err != nil {
 		return err
 	}
@@ -204,15 +205,16 @@ func (m *Manager) step(ctx context.Context, g *group, now time.Time) error {
 
 // waits says whether a plan must wait for a person, and says so to people.
 func (m *Manager) waits(ctx context.Context, g *group, p *Plan) (bool, error) {
-	if p.First && len(g.jobNodes()) == len(g.dests) {
-		return true, nil // a run asks the person
-	}
 	manual := slices.ContainsFunc(g.dests, func(d *Destination) bool { return d.Mode == ModePlan })
 	if !p.First && !manual {
 		return false, nil
 	}
-	if p.Changes() == 0 {
-		m.clearID(ctx, g.dests[0].Node, "plan_waiting", g.name)
+	if len(p.Awake) == 0 {
+		return false, nil // jobs alone, whose runs ask
+	}
+	who, n := p.Awake[0], p.new()
+	if n == 0 {
+		m.clearID(ctx, who, "plan_waiting", g.name)
 		return true, nil
 	}
 	// One plan for one state of the sources: a person who looks at it finds it again,
@@ -225,8 +227,8 @@ func (m *Manager) waits(ctx context.Context, g *group, p *Plan) (bool, error) {
 		return true, err
 	}
 	g.run.savedOn, g.run.savedAt = g.run.heads, p.Made
-	m.raise(ctx, condition.Condition{Node: g.dests[0].Node, Kind: "plan_waiting", ID: g.name,
-		Message: fmt.Sprintf("a plan of %d changes at %s waits for a person", p.Changes(), g.name),
-		Help:    "remeld plan " + g.dests[0].Node + "; then remeld apply " + p.ID})
+	m.raise(ctx, condition.Condition{Node: who, Kind: "plan_waiting", ID: g.name,
+		Message: fmt.Sprintf("a plan of %d changes at %s waits for a person", n, g.name),
+		Help:    "remeld plan " + who + "; then remeld apply " + p.ID})
 	return true, nil
 }

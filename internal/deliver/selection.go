@@ -42,7 +42,12 @@ type planner struct {
 	lifted   map[string]*liftedSet          // by domain
 	settled  bool
 	allowOK  bool
-	plan     *Plan
+	asleep   []bool // nodes that get nothing new, see awake.go
+	// dormant are asleep nodes whose sources are not settled; own is what asleep nodes
+	// have an object of.
+	dormant map[string]bool
+	own     map[nodeKey]bool
+	plan    *Plan
 
 	// holders are the indicators that have an object, with the time they got it.
 	holders map[indicator.Indicator]time.Time
@@ -58,6 +63,8 @@ type planner struct {
 	desired []int          // records read, by node
 	kept    map[string]int // objects right as they are, by domain
 	refused map[nodeKey]reason.Code
+	// parts are the objects that did not find a slot of records that are sent in part.
+	parts []Held
 }
 
 // collect reads every desired record once, holds out what may not be sent and
@@ -97,13 +104,17 @@ func (p *planner) offer(node int, rec *indicator.Record, hand bool) {
 		p.hold(node, rec, code, detail, holds)
 		return
 	}
+	if !hand && p.waits(node, rec.Indicator) {
+		p.hold(node, rec, reason.NextRun, "", false)
+		return
+	}
 	e := rank.Entry{Rank: rankOf(rec, hand), Node: node, Rec: rec}
 	if !holds {
 		p.best.Offer(e)
 		return
 	}
 	e.Rank = e.Rank.Incumbent(p.margin())
-	if p.now.Sub(since) < p.set.MinTenure || !p.settled {
+	if p.now.Sub(since) < p.set.MinTenure || !p.settled || p.dormant[p.dests[node].Node] {
 		e.Rank = e.Rank.Tenured()
 	}
 	e.Rec = cloneRecord(rec)
@@ -206,7 +217,7 @@ func (p *planner) give(entries []rank.Entry) (evicted []rank.Entry, full bool) {
 	}
 	free, spare := p.limit-p.reserved(), reserveOf(p.sites)
 	p.plan.Cut.Last, p.plan.Cut.Next = "", ""
-	p.granted, p.refused = map[nodeKey]bool{}, map[nodeKey]reason.Code{}
+	p.granted, p.refused, p.parts = map[nodeKey]bool{}, map[nodeKey]reason.Code{}, nil
 	for _, e := range entries {
 		room := free
 		if e.Rank.Hand() {
@@ -267,7 +278,7 @@ func (p *planner) keeps(s *site, r *ledger.Row) bool {
 	if !r.Present() || s.lapsed(r) {
 		return false
 	}
-	return !p.settled || s.pinned(r) || r.State == ledger.Touched || r.State == ledger.Edited || s.doubt[r.Identity]
+	return p.unsettled(r) || s.pinned(r) || r.State == ledger.Touched || r.State == ledger.Edited || s.doubt[r.Identity]
 }
 
 // grant maps an entry and takes the slots its objects need, or says why not.
@@ -343,7 +354,9 @@ func (p *planner) part(e rank.Entry, all []newcomer, free int) (kept []newcomer,
 	for _, f := range all[n:] {
 		rec := *e.Rec
 		rec.Indicator = f.object.Indicator
-		p.hold(e.Node, &rec, reason.Quota, "another hash of the same file has the slot", false)
+		const why = "another hash of the same file has the slot"
+		p.hold(e.Node, &rec, reason.Quota, why, false)
+		p.parts = append(p.parts, p.heldRecord(e.Node, &rec, reason.Quota, why))
 	}
 	return all[:n], used
 }

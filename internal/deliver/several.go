@@ -17,6 +17,7 @@ func (m *Manager) PlanAll(ctx context.Context, name string, opts PlanOptions) (*
 	if err != nil {
 		return nil, err
 	}
+	opts.asked = name
 	plans := make([]*Plan, len(groups))
 	err = each(groups, func(i int, group string) error {
 		var err error
@@ -74,6 +75,7 @@ func (m *Manager) PlanAndApply(ctx context.Context, name string, opts ApplyOptio
 	if err != nil {
 		return nil, err
 	}
+	opts.asked = name
 	if len(groups) == 1 {
 		return m.planAndApply(ctx, groups[0], opts)
 	}

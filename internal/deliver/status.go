@@ -43,12 +43,12 @@ func (m *Manager) Status(ctx context.Context) ([]Status, error) {
 		if err != nil {
 			return nil, err
 		}
-		first, err := m.first(ctx, g.dests)
-		if err != nil {
-			return nil, err
-		}
 		for _, s := range sites {
 			st := s.status()
+			first, err := m.first(ctx, s.speakers())
+			if err != nil {
+				return nil, err
+			}
 			limit, foreign := budget(sites, st.Live)
 			st.Budget, st.Foreign, st.Approved, st.Applying = max(limit, 0), foreign, !first, g.applying.Load()
 			out = append(out, st)
@@ -243,10 +243,12 @@ func (m *Manager) Recorded(ctx context.Context) (int, error) {
 }
 
 // CheckDuplicates tells whether two nodes make identical objects at one tenant: a
-// configuration error (SEMANTICS D8). It maps one sample of each kind.
+// configuration error (SEMANTICS D8). Two jobs may: each is a list of its own that
+// cannot be made one node with the other's, and what both want is one object of both.
+// It maps one sample of each kind.
 func CheckDuplicates(dests []Destination) []error {
 	type maker struct{ domain, identity string }
-	made := map[maker]string{}
+	made := map[maker]*Destination{}
 	var errs []error
 	reported := map[string]bool{}
 	for i := range dests {
@@ -257,13 +259,15 @@ func CheckDuplicates(dests []Destination) []error {
 				k := maker{d.Target.Info().Domain, o.Identity}
 				first, taken := made[k]
 				if !taken {
-					made[k] = d.Node
+					made[k] = d
 					continue
 				}
-				if pair := first + "\x00" + d.Node; first != d.Node && !reported[pair] {
-					reported[pair] = true
-					errs = append(errs, &DuplicateError{Domain: k.domain, Identity: k.identity, Nodes: []string{first, d.Node}})
+				pair := first.Node + "\x00" + d.Node
+				if first.Node == d.Node || first.ByJob && d.ByJob || reported[pair] {
+					continue
 				}
+				reported[pair] = true
+				errs = append(errs, &DuplicateError{Domain: k.domain, Identity: k.identity, Nodes: []string{first.Node, d.Node}, ByJob: first.ByJob || d.ByJob})
 			}
 		}
 	}

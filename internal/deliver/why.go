@@ -63,7 +63,7 @@ func (m *Manager) Why(ctx context.Context, i indicator.Indicator) ([]Why, error)
 		if err != nil {
 			return nil, err
 		}
-		p, err := m.newPlanner(ctx, g, sites)
+		p, err := m.newPlanner(ctx, g, sites, PlanOptions{Person: true})
 		if err != nil {
 			return nil, err
 		}

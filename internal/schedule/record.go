@@ -67,11 +67,20 @@ type Record struct {
 	// ("held: quota").
 	Counts map[string]int `json:"counts,omitempty"`
 	Plans  []string       `json:"plans,omitempty"`
+	// Stages are what the filters of its sources leave, one after the other, for a preview.
+	Stages []Stage `json:"stages,omitempty"`
 	// Options are what the person asked for, so that the run can be run again.
 	Options map[string]string `json:"options,omitempty"`
 	Log     []Line            `json:"log,omitempty"`
 	// Dropped counts lines beyond the most that are kept.
 	Dropped int `json:"dropped,omitempty"`
+}
+
+// Stage is how much one filter and those before it leave.
+type Stage struct {
+	Node   string `json:"node"`
+	Filter string `json:"filter"`
+	Left   int    `json:"left"`
 }
 
 // Took is how long the run took, 0 while it runs.

@@ -69,6 +69,13 @@ func (r *Run) Plan(id string) {
 	r.rec.Plans = append(r.rec.Plans, id)
 }
 
+// Stage notes what a filter leaves.
+func (r *Run) Stage(s Stage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rec.Stages = append(r.rec.Stages, s)
+}
+
 // Say sets the run's last word where it is not an error.
 func (r *Run) Say(format string, args ...any) {
 	r.mu.Lock()

@@ -27,6 +27,7 @@ var doc string
 type Config struct {
 	Action     string     `yaml:"action" required:"true" doc:"What Defender does on a match: audit (alert only), warn (block with user bypass) or block."`
 	FileBlock  string     `yaml:"file_block" enum:"block,block_and_remediate" doc:"What block means for a file: block keeps it from running, block_and_remediate quarantines it as well, which is hard to undo."`
+	Alerts     bool       `yaml:"generate_alert" doc:"Raise an alert for what is warned of or blocked as well; audit always does."`
 	Expiration Expiration `yaml:"expiration" doc:"How long an indicator lives at the tenant without renewal."`
 	Reserve    int        `yaml:"reserve" doc:"Slots of the tenant's capacity that are left free for ad hoc blocks."`
 	Capacity   int        `yaml:"capacity" doc:"Indicators the tenant can hold; Microsoft's limit is 15,000."`

@@ -68,7 +68,7 @@ func mapper(cfg Config) (*target, error) {
 		config: cfg, action: actions[cfg.Action], rules: rules, groups: groups,
 		say: mapping.Say{
 			Title: cfg.Title, Description: cfg.Describe, Recommend: cfg.Recommend,
-			EducateURL: cfg.EducateURL, Groups: groups, Techniques: cfg.Techniques, Category: cfg.Category,
+			EducateURL: cfg.EducateURL, Groups: groups, Alerts: cfg.Alerts, Techniques: cfg.Techniques, Category: cfg.Category,
 		},
 	}, nil
 }

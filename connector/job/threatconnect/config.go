@@ -23,33 +23,33 @@ const Form = "threatconnect_job"
 // is that of the parameter in Table 1 of the app's guides.
 type Config struct {
 	Connection string `yaml:"connection" required:"true" doc:"Api User: connection of type threatconnect."`
-	Mode       string `yaml:"mode" enum:"2.0,3.0" doc:"Version of the app whose rules hold where the two differ."`
+	Mode       string `yaml:"mode" enum:"2.0,3.0" doc:"Run Program: version of the app whose rules hold where the two differ."`
 
 	To      []string `yaml:"to" doc:"Microsoft Graph Client ID, Microsoft Graph Client Secret, Microsoft Graph Tenant ID: connections of type entra, one for each tenant."`
 	Product string   `yaml:"target_product" doc:"Target Product (2.0): Microsoft Sentinel or Microsoft Defender for Endpoint; 3.0 has the latter alone."`
-	Through string   `yaml:"through" enum:"graph,direct" doc:"API: graph is the tiIndicators that the app 2.0 used and Microsoft retires, direct the product's own. direct in 3.0, and with a workspace; else graph, if not given."`
+	Through string   `yaml:"through" enum:"graph,direct" doc:"Not of the app: graph is the tiIndicators that the app 2.0 used and Microsoft retires, direct the product's own. direct in 3.0, and with a workspace; else graph, if not given."`
 	Place   `yaml:",inline"`
-	Targets []Target `yaml:"targets" doc:"Several targets at once, in place of to, target_product, through and workspace."`
+	Targets []Target `yaml:"targets" doc:"Not of the app: several targets at once, in place of to, target_product, through and workspace."`
 
 	DefaultTLP string `yaml:"default_tlp_level" doc:"Default TLP Level (2.0): TLP of indicators without such a label; of several labels the highest holds. amber, if not given."`
 	Action     string `yaml:"action_to_take" doc:"Action to Take: Alert or Block."`
 	Expiration Days   `yaml:"expiration_days" doc:"Expiration Days: how long an indicator lives at the target."`
 
-	Owners         []string `yaml:"owners" doc:"Owners. Without any, 3.0 sends nothing (unless there is a tql) and 2.0 reads all."`
-	Types          []string `yaml:"indicator_types" doc:"Indicator Types. Without any, 3.0 sends nothing (unless there is a tql) and 2.0 reads all ten."`
+	Owners         []string `yaml:"owners" doc:"Owners: without any, 3.0 sends nothing (unless there is a tql) and 2.0 reads all."`
+	Types          []string `yaml:"indicator_types" doc:"Indicator Types: without any, 3.0 sends nothing (unless there is a tql) and 2.0 reads all ten."`
 	LastRun        string   `yaml:"last_run" doc:"Last Run: where the first run begins: 30 (days), '30 days ago', '12 hours ago', or a time. Later runs go on from the cursor."`
-	OnlyModified   bool     `yaml:"only_modified_since_last_run" doc:"Only Send Indicators Modified Since Last Run."`
+	OnlyModified   bool     `yaml:"only_modified_since_last_run" doc:"Only Send Indicators Modified Since Last Run: later runs read what was modified since the one before; needs last_run."`
 	TQL            string   `yaml:"tql" doc:"TQL: a query in place of all filters."`
 	Tags           Tags     `yaml:"tags_filter" doc:"Tags Filter (2.0), Tag Filter (3.0): at least one of them, whatever the letters' case; a list, or one text with commas."`
-	MinThreat      int      `yaml:"minimum_threatassess_score" doc:"Minimum ThreatAssess Score, 0–1000; 0 asks for nothing."`
-	MinRating      float64  `yaml:"minimum_threat_rating" doc:"Minimum Threat Rating, 0–5; 0 asks for nothing."`
-	MinConfidence  int      `yaml:"minimum_confidence_rating" doc:"Minimum Confidence Rating, 0–100; 0 asks for nothing."`
+	MinThreat      int      `yaml:"minimum_threatassess_score" doc:"Minimum ThreatAssess Score: 0–1000; 0 asks for nothing."`
+	MinRating      float64  `yaml:"minimum_threat_rating" doc:"Minimum Threat Rating: 0–5; 0 asks for nothing."`
+	MinConfidence  int      `yaml:"minimum_confidence_rating" doc:"Minimum Confidence Rating: 0–100; 0 asks for nothing."`
 	FalsePositives *int     `yaml:"false_positive_threshold" doc:"False Positive Threshold: most false positives, that many included; 0 takes only what has none, absent asks for nothing."`
-	Level          string   `yaml:"logging_level" enum:"trace,debug,info,warning,error,critical" doc:"Logging Level of a run's record."`
+	Level          string   `yaml:"logging_level" enum:"trace,debug,info,warning,error,critical" doc:"Logging Level: of a run's record."`
 	Reserve        int      `yaml:"indicator_reserve_count" doc:"Indicator Reserve Count: slots of Defender's 15,000 that are not used; from 15,000 on nothing is sent."`
 
-	Renew    string `yaml:"renew" enum:"while_wanted,on_change" doc:"Not of the app. while_wanted renews an indicator before it ends for as long as it is wanted; on_change lets it end, as the app does."`
-	Approval string `yaml:"first_plan" enum:"person,none" doc:"Not of the app. person: the first run must be started by a person (remeld job run); none: any run sends."`
+	Renew    string `yaml:"renew" enum:"while_wanted,on_change" doc:"Not of the app: while_wanted renews an indicator before it ends for as long as it is wanted; on_change lets it end, as the app does."`
+	Approval string `yaml:"first_plan" enum:"person,none" doc:"Not of the app: with person the first run must be started by a person (remeld job run), with none any run sends."`
 }
 
 // Target is one of several targets.
@@ -62,10 +62,10 @@ type Target struct {
 
 // Place is a workspace of Microsoft Sentinel.
 type Place struct {
-	Workspace     string `yaml:"workspace" doc:"Workspace ID for Microsoft Sentinel's own API."`
-	Subscription  string `yaml:"subscription" doc:"Subscription ID of the workspace; with resource_group and workspace_name its content can be seen."`
-	ResourceGroup string `yaml:"resource_group" doc:"Resource group of the workspace."`
-	WorkspaceName string `yaml:"workspace_name" doc:"Name (not ID) of the workspace."`
+	Workspace     string `yaml:"workspace" doc:"Not of the app: workspace ID for Microsoft Sentinel's own API."`
+	Subscription  string `yaml:"subscription" doc:"Not of the app: subscription ID of the workspace; with resource_group and workspace_name its content can be seen."`
+	ResourceGroup string `yaml:"resource_group" doc:"Not of the app: resource group of the workspace."`
+	WorkspaceName string `yaml:"workspace_name" doc:"Not of the app: name (not ID) of the workspace."`
 }
 
 // one is the target that the parameters themselves name.
@@ -75,9 +75,9 @@ func (c *Config) one() Target {
 
 // Days are the app's expiration days by class of indicator.
 type Days struct {
-	Email   int `yaml:"email" doc:"Expiration Days - Email (2.0)."`
-	File    int `yaml:"file" doc:"Expiration Days - File."`
-	Network int `yaml:"network" doc:"Expiration Days - Network."`
+	Email   int `yaml:"email" doc:"Expiration Days - Email (2.0): days."`
+	File    int `yaml:"file" doc:"Expiration Days - File: days."`
+	Network int `yaml:"network" doc:"Expiration Days - Network: days, for Address, CIDR, Host, URL, User Agent."`
 }
 
 // Tags are a list, or one text with commas as in the app.

@@ -25,7 +25,7 @@ func expand(job string, c Config) sdk.Expansion {
 	for _, t := range targets {
 		e.target(t)
 	}
-	e.full()
+	e.rest()
 	e.ignored()
 	return e.out
 }
@@ -34,10 +34,8 @@ type expansion struct {
 	job string
 	c   *Config
 	out sdk.Expansion
-	// bounded: a target has the capacity of which slots are reserved; unbounded: one
-	// has none.
-	bounded   bool
-	unbounded bool
+	// bounded: a target has the capacity of which slots are reserved.
+	bounded bool
 }
 
 // idle: the guides name settings with which nothing is sent.
@@ -155,7 +153,7 @@ func (e *expansion) target(t Target) {
 	case through == "graph":
 		class = e.graph(product, cfg)
 	case product == sentinel:
-		class, e.unbounded = "sentinel", true
+		class = "sentinel"
 		for key, text := range map[string]string{"workspace": t.Workspace, "subscription": t.Subscription, "resource_group": t.ResourceGroup, "workspace_name": t.WorkspaceName} {
 			if text != "" {
 				cfg[key] = text
@@ -166,13 +164,16 @@ func (e *expansion) target(t Target) {
 	default:
 		class = "defender"
 		cfg["action"] = map[string]string{"alert": "audit", "block": "block"}[strings.ToLower(e.c.Action)]
+		if strings.EqualFold(e.c.Action, "block") {
+			cfg["generate_alert"] = true // the guides' Block tells of what it stops
+		}
 		e.reserve(cfg)
 	}
 	mode := "plan"
 	if e.c.Approval == "none" {
 		mode = "auto"
 	}
-	e.out.Nodes = append(e.out.Nodes, sdk.FormNode{Name: e.name(strings.TrimSuffix(class, "_tiindicators")), Keys: map[string]any{
+	e.out.Nodes = append(e.out.Nodes, sdk.FormNode{Name: e.name(strings.TrimSuffix(class, "_tiindicators")), Idle: e.full(product), Keys: map[string]any{
 		"class": class, "inputs": []string{e.job + ".source"}, "to": t.To, "config": cfg, "mode": mode, "renew": e.c.Renew,
 		// The guides' own minimum decides.
 		"min_confidence": 0, "settle": "0s",
@@ -184,32 +185,41 @@ func (e *expansion) graph(product string, cfg map[string]any) (class string) {
 	cfg["expiration"].(map[string]any)["email"] = days(e.c.Expiration.Email)
 	e.label(cfg)
 	if product == sentinel {
-		cfg["target_product"], e.unbounded = "Azure Sentinel", true
+		cfg["target_product"] = "Azure Sentinel"
 	} else {
 		e.reserve(cfg)
 	}
 	return "graph_tiindicators"
 }
 
-// reserve keeps slots free. From the capacity on there is none left, and the guides
-// have the job send nothing, see full.
+// reserve keeps slots free. From the capacity on none is left, and the guides have the
+// job send nothing; what is there is then left alone, see full.
 func (e *expansion) reserve(cfg map[string]any) {
 	e.bounded = true
-	if e.c.Reserve > 0 {
-		cfg["reserve"] = min(e.c.Reserve, capacity)
+	if e.c.Reserve > 0 && e.c.Reserve < capacity {
+		cfg["reserve"] = e.c.Reserve
 	}
 }
 
-// full says that the reserve leaves no slot.
-func (e *expansion) full() {
-	if !e.bounded || e.c.Reserve < capacity {
-		return
+// full says that the reserve leaves no slot for a product, "" if it does.
+func (e *expansion) full(product string) string {
+	if product != defender || e.c.Reserve < capacity {
+		return ""
 	}
-	text := fmt.Sprintf("indicator_reserve_count is %d of Defender's %d: no slot is left and nothing is sent", e.c.Reserve, capacity)
-	if e.unbounded {
-		e.out.Notes = append(e.out.Notes, text+" there")
-	} else if e.out.Idle == "" {
-		e.out.Idle = text + "; reserve less"
+	return fmt.Sprintf("indicator_reserve_count is %d of Defender's %d: no slot is left and nothing is sent; reserve less", e.c.Reserve, capacity)
+}
+
+// rest: where every target is left alone, the run has nothing to do.
+func (e *expansion) rest() {
+	var why string
+	for _, n := range e.out.Nodes[1:] { // after the source
+		if n.Idle == "" {
+			return
+		}
+		why = n.Idle
+	}
+	if e.out.Idle == "" {
+		e.out.Idle = why
 	}
 }
 

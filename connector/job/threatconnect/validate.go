@@ -50,8 +50,12 @@ func (c *Config) Validate() []error {
 	} else if !strings.EqualFold(c.Action, "alert") && !strings.EqualFold(c.Action, "block") {
 		add("action_to_take", fmt.Sprintf("unknown action %q", c.Action), "Alert or Block")
 	}
-	if tlp, ok := indicator.ParseTLP(strings.ToLower(c.DefaultTLP)); c.DefaultTLP != "" && (!ok || tlp == indicator.Red) {
-		add("default_tlp_level", fmt.Sprintf("%q cannot be the default: what is red leaves nowhere", c.DefaultTLP), "clear, green, amber or amber+strict")
+	switch tlp, ok := indicator.ParseTLP(strings.ToLower(c.DefaultTLP)); {
+	case c.DefaultTLP == "":
+	case !ok:
+		add("default_tlp_level", fmt.Sprintf("unknown TLP level %q", c.DefaultTLP), "clear (white), green, amber or amber+strict")
+	case tlp == indicator.Red:
+		add("default_tlp_level", "cannot be red: what is red leaves nowhere, so nothing unlabelled would be sent", "clear (white), green, amber or amber+strict")
 	}
 	if c.TQL != "" {
 		var e *tql.Error
@@ -85,7 +89,7 @@ func (c *Config) checkTarget(t Target, path string, add adder) {
 	case product == "":
 		add(path+"target_product", fmt.Sprintf("unknown product %q", t.Product), sentinel+" or "+defender)
 	case product == sentinel && c.Mode == "3.0" && len(c.Targets) == 0:
-		add(path+"target_product", "version 3.0.0 of the app has no Sentinel", "mode 2.0, or the target under targets")
+		add(path+"target_product", "version 3.0.0 of the app has no Sentinel", "mode: \"2.0\", or the target under targets:")
 	case product == defender && t.Place != (Place{}):
 		add(path+"workspace", "is for "+sentinel, "remove it")
 	case t.Workspace == "" && t.Place != (Place{}):

@@ -128,6 +128,24 @@ func TestNothingIsSent(t *testing.T) {
 	}
 }
 
+// TestFullReserveOfOneTarget: of several targets it stops the one it is about; nothing is
+// reserved there, which would take the slots from what others have at the tenant.
+func TestFullReserveOfOneTarget(t *testing.T) {
+	t.Parallel()
+	for _, reserve := range []int{15000, 20000} {
+		c := valid()
+		c.To, c.Reserve = nil, reserve
+		c.Targets = []Target{{To: []string{"ms"}, Product: defender}, {To: []string{"ms"}, Place: Place{Workspace: "w"}}}
+		e := expand("j", c)
+		if e.Idle != "" || !strings.Contains(e.Nodes[1].Idle, "no slot is left") || e.Nodes[2].Idle != "" {
+			t.Errorf("%d: the job %q, Defender %q, Sentinel %q", reserve, e.Idle, e.Nodes[1].Idle, e.Nodes[2].Idle)
+		}
+		if cfg := e.Nodes[1].Keys["config"].(map[string]any); cfg["reserve"] != nil {
+			t.Errorf("%d: %v is reserved", reserve, cfg["reserve"])
+		}
+	}
+}
+
 // TestIgnoredParameters are named in a warning.
 func TestIgnoredParameters(t *testing.T) {
 	t.Parallel()

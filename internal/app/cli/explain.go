@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -56,12 +58,17 @@ under nodes: of a configuration. It reads the configuration on disk and makes no
 				return err
 			}
 			return c.show(v, func(w io.Writer) {
+				fmt.Fprintf(w, "# job %s runs %s; its parameters stand for these nodes\n", v.Name, v.When)
 				fmt.Fprint(w, v.Nodes)
 				for _, note := range v.Notes {
 					fmt.Fprintf(w, "# note: %s\n", note)
 				}
 				if v.Idle != "" {
 					fmt.Fprintf(w, "# a run does nothing: %s\n", v.Idle)
+					return
+				}
+				for _, target := range slices.Sorted(maps.Keys(v.Resting)) {
+					fmt.Fprintf(w, "# a run leaves %s alone: %s\n", target, v.Resting[target])
 				}
 			})
 		},

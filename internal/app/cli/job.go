@@ -1,15 +1,19 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/remeld/remeld/internal/app"
+	"github.com/remeld/remeld/internal/deliver/reason"
 	"github.com/remeld/remeld/internal/schedule"
 )
 
@@ -162,13 +166,9 @@ func printRun(w io.Writer, r *schedule.Record) {
 	if r.Dropped > 0 {
 		fmt.Fprintf(w, "  … and %s more lines\n", count(r.Dropped))
 	}
-	counts := map[string]int{}
-	for name, n := range r.Counts {
-		if n != 0 {
-			counts[name] = n
-		}
-	}
-	printCounts(w, "OUTCOME,COUNT", counts)
+	printStages(w, r.Stages)
+	printOutcomes(w, r.Counts)
+	fmt.Fprintln(w)
 	for _, id := range slices.Compact(r.Plans) {
 		fmt.Fprintf(w, "plan %s\n", id)
 	}
@@ -215,4 +215,48 @@ first one did.`,
 	cmd.Flags().BoolVar(&ask.Reset, "reset", false, "begin anew with the next run")
 	cmd.MarkFlagsMutuallyExclusive("set", "reset")
 	return cmd
+}
+
+// printStages shows what the filters of a job's sources leave.
+func printStages(w io.Writer, stages []schedule.Stage) {
+	if len(stages) == 0 {
+		return
+	}
+	fmt.Fprintln(w)
+	table(w, "SOURCE,FILTER,LEFT,TAKEN AWAY", func(row func(...any)) {
+		for i, s := range stages {
+			away := "-"
+			if i > 0 && stages[i-1].Node == s.Node {
+				away = count(stages[i-1].Left - s.Left)
+			}
+			row(s.Node, s.Filter, count(s.Left), away)
+		}
+	})
+}
+
+// heldPrefix begins the outcomes of what is not sent; a code of delivery follows.
+const heldPrefix = "held: "
+
+// printOutcomes shows what became of what, and why things are not sent.
+func printOutcomes(w io.Writer, counts map[string]int) {
+	done, held := map[string]int{}, map[string]int{}
+	for name, n := range counts {
+		switch {
+		case n == 0:
+		case strings.HasPrefix(name, heldPrefix):
+			held[name] = n
+		default:
+			done[name] = n
+		}
+	}
+	printCounts(w, "OUTCOME,COUNT", done)
+	if len(held) == 0 {
+		return
+	}
+	fmt.Fprintln(w)
+	table(w, "NOT SENT,RECORDS,BECAUSE", func(row func(...any)) {
+		for _, name := range slices.SortedFunc(maps.Keys(held), func(a, b string) int { return cmp.Or(held[b]-held[a], cmp.Compare(a, b)) }) {
+			row(name, count(held[name]), reason.Code(strings.TrimPrefix(name, heldPrefix)).Text())
+		}
+	})
 }

@@ -43,6 +43,7 @@ const (
 	ForeignDuplicate Code = "foreign_duplicate"
 	ForeignAllow     Code = "foreign_allow"
 	RolledBack       Code = "rolled_back"
+	NextRun          Code = "next_run"
 )
 
 // The codes of what is left as it is.
@@ -99,6 +100,7 @@ var table = []Doc{
 	{ForeignDuplicate, HeldOut, false, "somebody else's row at the tenant already has this identity"},
 	{ForeignAllow, HeldOut, false, "somebody else's allow row at the tenant names this value and would win"},
 	{RolledBack, HeldOut, false, "a rollback took it out; it stays out until remeld rollback --release"},
+	{NextRun, HeldOut, false, "it is a job's and waits for its next run"},
 
 	{GuardDelete, Frozen, false, "a guard stopped deletions and replacements of this destination"},
 	{GuardCreate, Frozen, false, "a guard stopped creations at this destination"},

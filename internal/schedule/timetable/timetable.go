@@ -163,7 +163,7 @@ func (s Spec) String() string {
 	case s.Cron != "":
 		text = "cron " + s.Cron
 	case s.Every > 0:
-		text = "every " + s.Every.String()
+		text = "every " + short(s.Every)
 	case len(s.At) > 0 && len(s.Days) > 0:
 		text = fmt.Sprintf("at %v on %v", s.At, s.Days)
 	case len(s.At) > 0:
@@ -176,6 +176,17 @@ func (s Spec) String() string {
 	}
 	if s.Jitter > 0 {
 		text += fmt.Sprintf(", up to %s later", s.Jitter)
+	}
+	return text
+}
+
+// short is a time without parts that are zero: 6h, not 6h0m0s.
+func short(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
 	}
 	return text
 }
