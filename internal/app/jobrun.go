@@ -93,7 +93,7 @@ func (r *jobRun) counts(ctx context.Context) {
 // poll reads one source.
 func (r *jobRun) poll(ctx context.Context, source string) error {
 	r.log("debug", "reading %s", source)
-	p, err := r.app.engine.PollNow(ctx, source)
+	p, err := r.app.engine.PollNow(sdk.WithProgress(ctx, r.reading(source)), source)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", source, err)
 	}
@@ -126,6 +126,7 @@ const (
 // take its time: it is not waited for without end, and withdraws nothing until then.
 func (r *jobRun) settle(ctx context.Context) error {
 	a := r.app
+	r.run.Progress("handing on what was read")
 	if !a.running.Load() {
 		return a.engine.Settle(ctx)
 	}
@@ -155,6 +156,7 @@ func (r *jobRun) settle(ctx context.Context) error {
 func (r *jobRun) deliver(ctx context.Context) error {
 	var errs []error
 	for _, t := range r.job.Targets {
+		r.run.Progress("%s: planning", t)
 		var err error
 		if r.run.Option(optionPlan) != "" {
 			err = r.preview(ctx, t)
@@ -224,7 +226,7 @@ func (r *jobRun) apply(ctx context.Context, target string) error {
 	reserve, _ := strconv.Atoi(r.run.Option(optionReserve))
 	res, err := r.app.deliver.PlanAndApply(ctx, target, deliver.ApplyOptions{
 		By: r.run.By(), Nodes: r.job.Targets, UseReserve: reserve,
-		Progress: func(p deliver.Progress) { r.log("debug", "%s: %d of %d", target, p.Done, p.Total) },
+		Progress: r.writing(target),
 	})
 	if errors.Is(err, deliver.ErrUnapproved) {
 		r.left = append(r.left, fmt.Sprintf("nobody has approved what job %s sends to %s: look at remeld job run %s --plan, then run it by hand once", r.job.Name, target, r.job.Name))
