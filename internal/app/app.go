@@ -183,7 +183,8 @@ func (a *App) openStore() error {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return fmt.Errorf("make the state directory: %w (choose another with --state)", err)
 	}
-	s, err := pebblestore.Open(dir, pebblestore.Options{Logger: a.log})
+	cache, _ := a.opts.memory()
+	s, err := pebblestore.Open(dir, pebblestore.Options{Logger: a.log, CacheSize: cache})
 	if err != nil {
 		return lockedHelp(err, a.opts.State)
 	}

@@ -28,8 +28,9 @@ func (a *App) parts(ctx context.Context) error {
 	if a.conditions, err = condition.Open(ctx, a.store, a.clock); err != nil {
 		return err
 	}
+	_, polls := a.opts.memory()
 	a.engine, err = engine.New(ctx, engine.Deps{
-		Store: a.store, Clock: a.clock, Log: a.log, Conditions: a.conditions,
+		Store: a.store, Clock: a.clock, Log: a.log, Conditions: a.conditions, PollMemory: polls,
 		Dir: filepath.Join(a.opts.State, "work"), Monotonic: monotonic(a.clock),
 	})
 	if err != nil {

@@ -118,7 +118,7 @@ func (r *jobRun) counts(ctx context.Context) {
 // poll reads one source.
 func (r *jobRun) poll(ctx context.Context, source string) error {
 	r.log("debug", "reading %s", source)
-	p, err := r.app.engine.PollNow(ctx, source)
+	p, err := r.app.engine.PollNow(sdk.WithProgress(ctx, r.reading(source)), source)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", source, err)
 	}
@@ -154,6 +154,7 @@ const (
 // take its time: it is not waited for without end, and withdraws nothing until then.
 func (r *jobRun) settle(ctx context.Context) error {
 	a := r.app
+	r.run.Progress("handing on what was read")
 	if !a.running.Load() {
 		return a.engine.Settle(ctx)
 	}
@@ -188,6 +189,7 @@ func (r *jobRun) deliver(ctx context.Context) error {
 	}
 	for _, list := range lists {
 		who := strings.Join(list, ", ")
+		r.run.Progress("%s: planning", who)
 		if r.run.Option(optionPlan) != "" {
 			err = r.preview(ctx, list[0], who)
 		} else {
@@ -266,7 +268,7 @@ func (r *jobRun) apply(ctx context.Context, target, who string) error {
 	reserve, _ := strconv.Atoi(r.run.Option(optionReserve))
 	res, err := r.app.deliver.PlanAndApply(ctx, target, deliver.ApplyOptions{
 		By: r.run.By(), Nodes: r.targets, UseReserve: reserve,
-		Progress: func(p deliver.Progress) { r.log("debug", "%s: %d of %d", who, p.Done, p.Total) },
+		Progress: r.writing(who),
 	})
 	if errors.Is(err, deliver.ErrUnapproved) {
 		r.left = append(r.left, fmt.Sprintf("nobody has approved what job %s sends to %s: look at remeld job run %s --plan, then run it by hand once", r.job.Name, who, r.job.Name))

@@ -70,7 +70,7 @@ const (
 func (a *App) JobRun(ctx context.Context, args JobRunArgs) (schedule.Record, error) {
 	start := schedule.Start{By: args.By, Of: args.Rerun, Options: map[string]string{}, Tell: func(l schedule.Line) {
 		control.Report(ctx, "%s: %s", l.Level, l.Text)
-	}}
+	}, Watch: func(text string) { control.Report(ctx, "%s", text) }}
 	if args.Plan {
 		start.Options[optionPlan] = "true"
 	}

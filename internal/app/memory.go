@@ -18,3 +18,21 @@ func SaveMemory() {
 		debug.SetGCPercent(collectAt)
 	}
 }
+
+// A command that opens the store for itself goes through each table once: it gains
+// little by a large cache, and what a poll reads beyond its memory goes to disk as
+// sorted runs. So a job over any number of indicators stays below 300 MB
+// (docs/performance.md).
+const (
+	commandCache = 32 << 20
+	commandPolls = 32 << 20
+)
+
+// memory is what the store's cache and the polls may hold, in bytes; 0 is what a
+// process that goes on running wants.
+func (o *Options) memory() (cache, polls int64) {
+	if o.Offline {
+		return commandCache, commandPolls
+	}
+	return 0, 0
+}

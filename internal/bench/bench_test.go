@@ -31,7 +31,7 @@ func TestQuick(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| a |", "| b |", "| c |", "| d |", "| e |", "| f |", "| g |", "## Input", "processor:"} {
+	for _, want := range []string{"| a |", "| b |", "| c |", "| d |", "| e |", "| f |", "| g |", "| i |", "## Input", "processor:"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the report lacks %q:\n%s", want, text)
 		}

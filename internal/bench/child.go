@@ -29,6 +29,7 @@ const jobVar = "REMELD_BENCH_JOB"
 // measures are what a child can do, by name.
 var measures = map[string]func(ctx context.Context, j job, w *watch) error{
 	"lists": childLists, "poll": childPoll, "polls": childPolls, "load": childLoad, "toggle": childToggle, "plan": childPlan, "edl": childEDL, "doors": childDoors, "patterns": childPatterns,
+	"twin": childTwin, "bulk": childBulk, "pages": childPages,
 }
 
 func childJob() (job, bool) {

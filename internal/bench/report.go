@@ -10,7 +10,7 @@ import (
 
 // row is one line of the table. Empty fields are shown as a dash.
 type row struct {
-	line, what                         string // of the list (a to h)
+	line, what                         string // of the list (a to i)
 	ours, rival, ratio, limit, verdict string
 	notes                              string
 	profile                            string // of what was missed

@@ -17,11 +17,12 @@ type sizes struct {
 
 	defender, sentinel, graph int // indicators that fill a door
 	patterns                  int // milliseconds of parsing in a round
+	bulk                      int // indicators in ThreatConnect
 }
 
 var (
-	full  = sizes{lines: 5_000_000, ranges: 1_000_000, segments: 1_000_000, records: 1_000_000, edl: 1_000_000, listed: 100_000, defender: 60_000, sentinel: 100_000, graph: 20_000, patterns: 1000}
-	small = sizes{lines: 10_000, ranges: 10_000, segments: 10_000, records: 5_000, edl: 5_000, listed: 1_000, defender: 1_000, sentinel: 500, graph: 500, patterns: 200}
+	full  = sizes{lines: 5_000_000, ranges: 1_000_000, segments: 1_000_000, records: 1_000_000, edl: 1_000_000, listed: 100_000, defender: 60_000, sentinel: 100_000, graph: 20_000, patterns: 1000, bulk: 500_000}
+	small = sizes{lines: 10_000, ranges: 10_000, segments: 10_000, records: 5_000, edl: 5_000, listed: 1_000, defender: 1_000, sentinel: 500, graph: 500, patterns: 200, bulk: 3_000}
 )
 
 // session is one run of the program.
@@ -50,12 +51,13 @@ func init() { // a variable would refer to itself through the names in the flags
 		{"plan", "warm plan over desired records with TQL and warninglists", benchPlan},
 		{"doors", "first loads of Defender, Sentinel and Graph against a perfect sender, on the sandbox's clock", benchDoors},
 		{"patterns", "STIX patterns of the official examples, parsed", benchPatterns},
+		{"bulk", "a job of many indicators in ThreatConnect to a full Defender, against its pages alone", benchBulk},
 		{"edl", "body of a feed, first and repeated", benchEDL},
 	}
 }
 
 func suiteNames() []string {
-	return []string{"poll", "polls", "load", "collapse", "toggle", "plan", "doors", "patterns", "edl"}
+	return []string{"poll", "polls", "load", "collapse", "toggle", "plan", "doors", "patterns", "bulk", "edl"}
 }
 
 // rounds runs ours and the rival's measurement alternately, the rival first in

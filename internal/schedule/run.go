@@ -22,7 +22,8 @@ const maxLines = 1000
 // Run is a run that is under way. Safe for concurrent use.
 type Run struct {
 	clock sdk.Clock
-	tell  func(Line) // nil: nobody watches
+	tell  func(Line)   // nil: nobody watches
+	watch func(string) // likewise
 
 	mu  sync.Mutex
 	rec Record
@@ -49,6 +50,13 @@ func (r *Run) Log(level, format string, args ...any) {
 	r.mu.Unlock()
 	if r.tell != nil {
 		r.tell(line)
+	}
+}
+
+// Progress tells who watches the run how far it is; nothing of it is kept.
+func (r *Run) Progress(format string, args ...any) {
+	if r.watch != nil {
+		r.watch(fmt.Sprintf(format, args...))
 	}
 }
 

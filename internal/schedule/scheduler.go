@@ -206,7 +206,7 @@ func (s *Scheduler) start(ctx context.Context, j Job, trigger Trigger, at time.T
 	if trigger == ByMisfire && !j.CatchUp {
 		return s.skipped(ctx, rec, "its time passed while nothing ran, and the job does not catch up")
 	}
-	run, err := s.begin(ctx, rec, nil)
+	run, err := s.begin(ctx, rec, Start{})
 	var busy *BusyError
 	if errors.As(err, &busy) {
 		return s.skipped(ctx, rec, "run "+busy.Run+" was still running")
@@ -236,13 +236,13 @@ func (s *Scheduler) newRecord(job string, trigger Trigger) Record {
 }
 
 // begin enters a run, of which a job has one at a time.
-func (s *Scheduler) begin(ctx context.Context, rec Record, tell func(Line)) (*Run, error) {
+func (s *Scheduler) begin(ctx context.Context, rec Record, start Start) (*Run, error) {
 	s.mu.Lock()
 	if other := s.running[rec.Job]; other != nil {
 		s.mu.Unlock()
 		return nil, &BusyError{Job: rec.Job, Run: other.ID()}
 	}
-	run := &Run{clock: s.deps.Clock, tell: tell, rec: rec}
+	run := &Run{clock: s.deps.Clock, tell: start.Tell, watch: start.Watch, rec: rec}
 	s.running[rec.Job] = run
 	s.mu.Unlock()
 	if err := s.book.put(ctx, &rec); err != nil {
@@ -303,8 +303,10 @@ type Start struct {
 	By, Why string
 	Of      string // the run to run again; its options are taken
 	Options map[string]string
-	// Tell is called with every line of the log as it comes.
-	Tell func(Line)
+	// Tell is called with every line of the log as it comes, Watch with how far the run
+	// is in between; nil is nobody.
+	Tell  func(Line)
+	Watch func(text string)
 }
 
 // RunNow runs a job in the foreground and returns its record. The error is for runs
@@ -323,7 +325,7 @@ func (s *Scheduler) RunNow(ctx context.Context, job string, start Start) (Record
 		}
 		rec.Trigger, rec.Of, rec.Options = ByRerun, of.ID, of.Options
 	}
-	run, err := s.begin(ctx, rec, start.Tell)
+	run, err := s.begin(ctx, rec, start)
 	if err != nil {
 		return Record{}, err
 	}

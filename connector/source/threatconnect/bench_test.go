@@ -30,7 +30,7 @@ func BenchmarkReading(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			p.read = 0
-			if err := p.list(b.Context(), "", nil); err != nil || p.read < n*9/10 { // what has no kind here is not counted
+			if err := p.list(b.Context(), ""); err != nil || p.read < n*9/10 { // what has no kind here is not counted
 				b.Fatal(p.read, err)
 			}
 		}

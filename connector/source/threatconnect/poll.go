@@ -26,6 +26,8 @@ type poll struct {
 	key    []byte
 	sum    [sha256.Size]byte // of what was added, in any order
 	read   int
+	// told is how far the poll is.
+	told sdk.Progress
 }
 
 // everything reads all that is wanted; what is not among it is gone. An owner that
@@ -38,7 +40,15 @@ func (p *poll) everything(ctx context.Context, since time.Time) error {
 	if p.source.c.API == v2 {
 		return p.branches(ctx, owners, since)
 	}
-	return p.list(ctx, and(p.wanted.server, modifiedSince(since)), nil)
+	query := and(p.wanted.server, modifiedSince(since))
+	if sdk.Watched(ctx) {
+		n, err := p.source.client.Count(ctx, query)
+		if err != nil { // the read will say what is wrong, if it is more than the count
+			p.source.env.Log.Debug("how many indicators there are is not known", "error", err)
+		}
+		p.told.Total = max(n, 0)
+	}
+	return p.list(ctx, query)
 }
 
 // The limits of reading changes: more than maxChanged values are better read whole,
@@ -151,6 +161,7 @@ func listed(owners []string) string {
 
 // ask reads the touched values anew and removes those that are not wanted any more.
 func (p *poll) ask(ctx context.Context, touched map[value]bool, first time.Time) error {
+	p.told.Total = len(touched) // as a rule; some stand in several owners, some are gone
 	byType := map[string][]string{}
 	for v := range touched {
 		byType[v.typ] = append(byType[v.typ], v.summary)
@@ -177,7 +188,7 @@ func (p *poll) askSome(ctx context.Context, typ string, summaries []string, firs
 		}
 	}
 	q := and(p.wanted.server, modifiedSince(first), list("typeName", []string{typ}), naming(typ, summaries))
-	return p.list(ctx, q, nil)
+	return p.list(ctx, q)
 }
 
 // naming asks for values by their texts. A File is asked for by each of its hashes:
@@ -196,12 +207,16 @@ func naming(typ string, summaries []string) string {
 }
 
 // list adds every indicator that matches.
-func (p *poll) list(ctx context.Context, query string, progress threatconnect.Progress) error {
+func (p *poll) list(ctx context.Context, query string) error {
 	q := threatconnect.Query{
 		TQL: query, Fields: p.wanted.fields(), Page: p.source.c.Page,
 		Match: p.wanted.match(p.source.now),
 	}
-	return p.source.client.Indicators(ctx, q, progress, p.add)
+	before := p.told.Read
+	return p.source.client.Indicators(ctx, q, func(read int) {
+		p.told.Pages, p.told.Read, p.told.Kept = p.told.Pages+1, before+read, p.read
+		sdk.ReportProgress(ctx, p.told)
+	}, p.add)
 }
 
 // notes are what a person should know of the read.

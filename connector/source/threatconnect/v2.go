@@ -39,6 +39,8 @@ func (p *poll) branches(ctx context.Context, owners []string, since time.Time) e
 			if err := p.source.client.IndicatorsV2(ctx, q, p.add); err != nil {
 				return err
 			}
+			p.told.Read, p.told.Kept = p.read, p.read
+			sdk.ReportProgress(ctx, p.told)
 		}
 	}
 	return nil

@@ -30,18 +30,20 @@ type caller interface {
 	Call(ctx context.Context, name string, args, out any) error
 }
 
-// call runs one method and shows its progress on a terminal.
+// call runs one method and shows its progress: on a terminal in one line that changes,
+// elsewhere as a line now and then.
 func (c *cli) call(ctx context.Context, name string, args, out any) error {
 	to, done, err := c.connect(ctx)
 	if err != nil {
 		return err
 	}
 	defer done()
+	tell := c.sparse(nowAndThen)
 	if interactive(c.err) {
-		ctx = control.WithProgress(ctx, func(text string) { fmt.Fprintf(c.err, "\r\x1b[K%s", text) })
+		tell = func(text string) { fmt.Fprintf(c.err, "\r\x1b[K%s", text) }
 		defer fmt.Fprint(c.err, "\r\x1b[K")
 	}
-	return to.Call(ctx, name, args, out)
+	return to.Call(control.WithProgress(ctx, tell), name, args, out)
 }
 
 // connect finds the running process, or opens the store for this command.

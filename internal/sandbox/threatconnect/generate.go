@@ -100,6 +100,9 @@ func (g *generator) deletedAt(n int, now time.Time) time.Time {
 // rowID is the id of row n: even, so that rows made by hand have ids between.
 func rowID(n int) int64 { return int64(n)*2 + 2 }
 
+// number is n of a row of the seed.
+func number(id int64) int { return int(id/2 - 1) }
+
 // value tells whose value row n has: its own, or that of the row before it.
 func (g *generator) value(n int) int {
 	if n%shareTwo == shareTwo-1 {
@@ -116,15 +119,30 @@ func (g *generator) row(n int, now time.Time) *Indicator {
 	if i.Type == "File" {
 		i.Size = int64(g.pick(v, 3, 5_000_000)) + 1
 	}
-	i.Added = g.start.Add(-time.Duration(g.pick(n, 4, 700*24*3600)+3600) * time.Second)
-	if n >= g.size {
-		i.Added = g.start.Add(time.Duration(n-g.size+1) * g.every())
-	}
-	i.Modified = i.Added
+	i.Added, i.Modified = g.added(n), g.modified(n, now)
 	g.judge(i, n)
 	g.describe(i, n)
 	g.happen(i, n, now)
 	return i
+}
+
+func (g *generator) added(n int) time.Time {
+	if n >= g.size {
+		return g.start.Add(time.Duration(n-g.size+1) * g.every())
+	}
+	return g.start.Add(-time.Duration(g.pick(n, 4, 700*24*3600)+3600) * time.Second)
+}
+
+// modified is lastModified of row n: a change of tags and labels does not move it
+// (reference, section 2.7).
+func (g *generator) modified(n int, now time.Time) time.Time {
+	switch what, at := g.event(n); what {
+	case rerated, deactivated, falsePositive:
+		if !at.After(now) {
+			return at
+		}
+	}
+	return g.added(n)
 }
 
 func (g *generator) ownerOf(n int) string {
@@ -209,8 +227,7 @@ func (g *generator) describe(i *Indicator, n int) {
 	add(41, 10, Attribute{Type: "External ID", Value: fmt.Sprintf("ext-%06d", n)})
 }
 
-// happen applies the row's event if its time has come. A change of tags and labels
-// does not move lastModified (reference, section 2.7).
+// happen applies the row's event if its time has come.
 func (g *generator) happen(i *Indicator, n int, now time.Time) {
 	what, at := g.event(n)
 	if what == nothing || at.After(now) {
@@ -219,10 +236,8 @@ func (g *generator) happen(i *Indicator, n int, now time.Time) {
 	switch what {
 	case retagged:
 		i.Tags = append(i.Tags, "re-tagged")
-		return
 	case relabelled:
 		i.Labels = []string{"TLP:RED"}
-		return
 	case rerated:
 		rating := float64(g.pick(n, 50, 6))
 		i.Rating = &rating
@@ -232,37 +247,68 @@ func (g *generator) happen(i *Indicator, n int, now time.Time) {
 		i.FalseCount++
 		i.LastFalse = at
 	}
-	i.Modified = at
 }
 
-// text makes the value of row v. The shares are those of a mixed collection.
-func (g *generator) text(v int) (typ, summary string) {
+// typeOf is the type of the value of row v. The shares are those of a mixed collection.
+func (g *generator) typeOf(v int) string {
 	switch p := g.pick(v, 60, 100); {
 	case p < 26:
-		return "Address", g.address(v)
+		return "Address"
 	case p < 52:
-		return "Host", fmt.Sprintf("h%d.%s.example", v, word(g.mix(v, 61)))
+		return "Host"
 	case p < 70:
-		return "File", g.hashes(v)
+		return "File"
 	case p < 88:
-		return "URL", fmt.Sprintf("http://u%d.%s.example/%s?id=%d", v, word(g.mix(v, 62)), word(g.mix(v, 63)), v)
+		return "URL"
 	case p < 93:
-		return "EmailAddress", fmt.Sprintf("u%d@%s.example", v, word(g.mix(v, 64)))
+		return "EmailAddress"
 	case p < 95:
-		return "CIDR", g.block(v)
+		return "CIDR"
 	case p < 96:
-		return "ASN", fmt.Sprintf("ASN%d", 4_200_000_000+v)
+		return "ASN"
 	case p < 97:
-		return "Email Subject", fmt.Sprintf("Invoice %d: \"due\" now", v)
+		return "Email Subject"
 	case p < 98:
-		return "User Agent", fmt.Sprintf("Mozilla/5.0 (bot %d)", v)
+		return "User Agent"
 	case p < 99:
-		return "Mutex", fmt.Sprintf(`Global\m%d-%s`, v, word(g.mix(v, 65)))
+		return "Mutex"
 	}
 	if v%2 == 0 {
-		return "Hashtag", fmt.Sprintf("#op%d", v)
+		return "Hashtag"
 	}
-	return "Registry Key", fmt.Sprintf(`HKEY_LOCAL_MACHINE\Software\Example\k%d : Run : REG_SZ`, v)
+	return "Registry Key"
+}
+
+// text makes the value of row v.
+func (g *generator) text(v int) (typ, summary string) {
+	typ = g.typeOf(v)
+	switch typ {
+	case "Address":
+		summary = g.address(v)
+	case "Host":
+		summary = fmt.Sprintf("h%d.%s.example", v, word(g.mix(v, 61)))
+	case "File":
+		summary = g.hashes(v)
+	case "URL":
+		summary = fmt.Sprintf("http://u%d.%s.example/%s?id=%d", v, word(g.mix(v, 62)), word(g.mix(v, 63)), v)
+	case "EmailAddress":
+		summary = fmt.Sprintf("u%d@%s.example", v, word(g.mix(v, 64)))
+	case "CIDR":
+		summary = g.block(v)
+	case "ASN":
+		summary = fmt.Sprintf("ASN%d", 4_200_000_000+v)
+	case "Email Subject":
+		summary = fmt.Sprintf("Invoice %d: \"due\" now", v)
+	case "User Agent":
+		summary = fmt.Sprintf("Mozilla/5.0 (bot %d)", v)
+	case "Mutex":
+		summary = fmt.Sprintf(`Global\m%d-%s`, v, word(g.mix(v, 65)))
+	case "Hashtag":
+		summary = fmt.Sprintf("#op%d", v)
+	case "Registry Key":
+		summary = fmt.Sprintf(`HKEY_LOCAL_MACHINE\Software\Example\k%d : Run : REG_SZ`, v)
+	}
+	return typ, summary
 }
 
 // address is of 198.18.0.0/15 while that has room, else of 2001:db8::/32.

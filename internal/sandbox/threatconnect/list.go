@@ -34,7 +34,7 @@ func (r *request) list() wire.Reply {
 		sel.order, sel.parts = order, sortParts(sorting)
 	}
 	var w writer
-	for row := range r.rows(r.now, f.above) {
+	for row := range r.rows(r.now, &f.want) {
 		if scope[row.Owner] && r.matches(f, row, &w) && !sel.take(r, row, &w) {
 			break
 		}

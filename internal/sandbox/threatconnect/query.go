@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -104,16 +103,13 @@ func (q query) yes(name string) bool { return strings.EqualFold(q.Get(name), "tr
 // filter is a compiled tql= parameter.
 type filter struct {
 	match *tql.Filter // nil for everything active
-	// above: only rows with a greater id can match.
-	above int64
-	parts shape // what a row must show to be judged
+	want  narrow      // what can match at all
+	parts shape       // what a row must show to be judged
 }
 
-var after = regexp.MustCompile(`(?is)^(?:\((.*)\)\s+AND\s+)?id\s*>\s*(\d+)\s*$`)
-
-// newFilter compiles a query. A condition on the id that stands beside all others is
-// also looked at by itself: whoever pages by id would else have every row judged for
-// every page.
+// newFilter compiles a query. The conditions that stand beside all others are also
+// looked at by themselves: else every row would be made and judged for every page.
+// Where they are all there is to the query, nothing else has to be judged.
 func newFilter(text string) (*filter, error) {
 	f := &filter{parts: shape{fields: map[string]bool{}, inner: true}}
 	if strings.TrimSpace(text) == "" {
@@ -126,25 +122,14 @@ func newFilter(text string) (*filter, error) {
 	for _, name := range f.match.Fields() {
 		f.parts.fields[name] = true
 	}
-	if m := after.FindStringSubmatch(text); m != nil {
-		if n, err := strconv.ParseInt(m[2], 10, 64); err == nil && alone(m[1]) {
-			f.above = n
-			if m[1] == "" {
-				f.match = nil
-			}
-		}
+	all, exact := f.match.Must()
+	for _, c := range all {
+		exact = f.want.take(c) && exact
+	}
+	if exact {
+		f.match = nil
 	}
 	return f, nil
-}
-
-// alone tells whether a text between two parentheses is a query of its own, so that
-// the two belong together.
-func alone(text string) bool {
-	if text == "" {
-		return true
-	}
-	_, err := tql.Compile(text, tql.Options{Schema: tql.V3Indicators})
-	return err == nil
 }
 
 // matches judges a row.

@@ -83,6 +83,7 @@ type Service struct {
 	owners []Owner
 	gen    generator
 	key    []byte // signs tokens
+	texts  textIndex
 
 	writes sync.Mutex // held by a call that changes something
 	mu     sync.RWMutex

@@ -3,34 +3,68 @@ package threatconnect
 import (
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"sort"
 	"time"
 )
 
-// rows yields every live row above an id, in the order of ids. The rows are not to be
+// rows yields every live row that is wanted, in the order of ids. The rows are not to be
 // changed; s.mu is held for reading meanwhile.
-func (s *Service) rows(now time.Time, above int64) iter.Seq[*Indicator] {
+func (s *Service) rows(now time.Time, want *narrow) iter.Seq[*Indicator] {
 	return func(yield func(*Indicator) bool) {
 		s.mu.RLock()
 		defer s.mu.RUnlock()
-		made := max(int(above)/2, 0)
-		count := s.gen.count(now)
-		hand := sort.Search(len(s.ids), func(i int) bool { return s.ids[i] > above })
-		for made < count || hand < len(s.ids) {
-			var row *Indicator
-			if hand < len(s.ids) && (made >= count || s.ids[hand] < rowID(made)) {
-				row = s.own[s.ids[hand]]
-				hand++
-			} else {
-				row = s.made(made, now)
-				made++
+		hand := s.ids[sort.Search(len(s.ids), func(i int) bool { return s.ids[i] > want.above }):]
+		before := func(id int64) bool {
+			for ; len(hand) > 0 && hand[0] < id; hand = hand[1:] {
+				if row := s.own[hand[0]]; want.fits(row) && !yield(row) {
+					return false
+				}
 			}
-			if row != nil && row.ID > above && !yield(row) {
+			return true
+		}
+		for n := range s.numbers(now, want) {
+			if !before(rowID(n)) {
+				return
+			}
+			if row := s.seeded(n, now, want); row != nil && !yield(row) {
 				return
 			}
 		}
+		before(math.MaxInt64)
 	}
+}
+
+// numbers are those of the seed's rows to look at, ascending: all beyond an id, or what
+// the index finds and what was edited, and so may be called something else by now.
+func (s *Service) numbers(now time.Time, want *narrow) iter.Seq[int] {
+	count := s.gen.count(now)
+	if want.texts == nil {
+		return func(yield func(int) bool) {
+			for n := max(int(want.above)/2, 0); n < count && yield(n); n++ {
+			}
+		}
+	}
+	found := s.texts.find(&s.gen, count, want.texts)
+	for id := range s.own {
+		if id%2 == 0 {
+			found = append(found, number(id))
+		}
+	}
+	slices.Sort(found)
+	return slices.Values(slices.Compact(found))
+}
+
+// seeded is row n of the seed if it is there and wanted, else nil.
+func (s *Service) seeded(n int, now time.Time, want *narrow) *Indicator {
+	if s.own[rowID(n)] == nil && !want.may(&s.gen, n, now) {
+		return nil
+	}
+	if row := s.made(n, now); row != nil && want.fits(row) {
+		return row
+	}
+	return nil
 }
 
 // made is row n of the seed as it stands, nil if it is gone. s.mu is held.
@@ -50,7 +84,7 @@ func (s *Service) get(id int64, now time.Time) *Indicator {
 	if id%2 == 1 {
 		return s.own[id]
 	}
-	if n := int(id/2 - 1); id >= rowID(0) && n < s.gen.count(now) {
+	if n := number(id); id >= rowID(0) && n < s.gen.count(now) {
 		return s.made(n, now)
 	}
 	return nil
@@ -58,10 +92,12 @@ func (s *Service) get(id int64, now time.Time) *Indicator {
 
 // find returns the row of an owner by its text or one of its hashes.
 func (s *Service) find(owner, typ, text string, now time.Time) *Indicator {
-	for row := range s.rows(now, 0) {
-		if row.Owner == owner && (typ == "" || row.Type == typ) && row.named(text) {
-			return row
-		}
+	want := narrow{owners: []string{owner}, texts: []string{text}}
+	if typ != "" {
+		want.types = []string{typ}
+	}
+	for row := range s.rows(now, &want) {
+		return row
 	}
 	return nil
 }

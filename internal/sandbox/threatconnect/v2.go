@@ -132,8 +132,9 @@ func (r *request) v2List() wire.Reply {
 	w := &writer{}
 	w.open('[')
 	n := 0
-	for row := range r.rows(r.now, 0) {
-		if row.Owner != owner || row.Type != k.name || row.Inactive != inactive || row.Modified.Before(since) {
+	want := narrow{owners: []string{owner}, types: []string{k.name}, since: since}
+	for row := range r.rows(r.now, &want) {
+		if row.Inactive != inactive {
 			continue
 		}
 		if n++; n > r.q.start && n <= r.q.start+r.q.limit {

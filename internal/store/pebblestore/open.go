@@ -25,7 +25,7 @@ import (
 type Options struct {
 	// FS replaces the operating system's files, for tests.
 	FS vfs.FS
-	// CacheSize bounds the block cache in bytes, memory tables included; 0 is 128 MB.
+	// CacheSize bounds the block cache in bytes, memory tables included; 0 is 64 MB.
 	CacheSize int64
 	// Logger takes what happens in the background; nil drops it.
 	Logger *slog.Logger

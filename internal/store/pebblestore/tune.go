@@ -7,7 +7,11 @@ import (
 )
 
 const (
-	defaultCache = 128 << 20
+	// defaultCache lies in the collected heap (the product is built without cgo), so each
+	// of its megabytes costs half a one more until the collector runs. Twice as much
+	// serves no merge of tables that are larger anyway and puts a job over half a million
+	// indicators above 300 MB (docs/performance.md).
+	defaultCache = 64 << 20
 	memTable     = 16 << 20
 	blockSize    = 8 << 10
 	tableSize    = 8 << 20 // in the upper levels; it doubles per level below
