@@ -263,16 +263,15 @@ func TestWebhookShapes(t *testing.T) {
 	}
 }
 
-// TestMail: a message arrives whole at an SMTP server; one without TLS is not spoken
-// to unless that was asked for.
-func TestMail(t *testing.T) {
-	t.Parallel()
+// mailServer is an SMTP server on this machine; got has what each session said.
+func mailServer(t *testing.T) (port int, got chan string) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	got := make(chan string, 2)
+	got = make(chan string, 8)
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -282,7 +281,14 @@ func TestMail(t *testing.T) {
 			got <- smtp(conn)
 		}
 	}()
-	port := l.Addr().(*net.TCPAddr).Port
+	return l.Addr().(*net.TCPAddr).Port, got
+}
+
+// TestMail: a message arrives whole at an SMTP server; one without TLS is not spoken
+// to unless that was asked for.
+func TestMail(t *testing.T) {
+	t.Parallel()
+	port, got := mailServer(t)
 	m := &Message{Instance: "soc", Title: "[soc] needs you", At: time.Now(), Begun: []condition.Condition{{Node: "n", Kind: "k", Message: "the feed is frozen"}}}
 	s := &Mail{Host: "127.0.0.1", Port: port, From: "remeld@soc.example", To: []string{"a@soc.example", "b@soc.example"}, Plain: true}
 	if err := s.Send(t.Context(), m); err != nil {
@@ -304,22 +310,7 @@ func TestMail(t *testing.T) {
 // do, and sends nothing.
 func TestMailCheck(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	got := make(chan string, 8)
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			got <- smtp(conn)
-		}
-	}()
-	port := l.Addr().(*net.TCPAddr).Port
+	port, got := mailServer(t)
 	for _, c := range []struct {
 		mail       Mail
 		name, want string
