@@ -37,7 +37,7 @@ type Config struct {
 
 	Owners         []string `yaml:"owners" doc:"Owners: without any, 3.0 sends nothing (unless there is a tql) and 2.0 reads all."`
 	Types          []string `yaml:"indicator_types" doc:"Indicator Types: without any, 3.0 sends nothing (unless there is a tql) and 2.0 reads all ten."`
-	LastRun        string   `yaml:"last_run" doc:"Last Run: where the first run begins: 30 (days), '30 days ago', '12 hours ago', or a time. Later runs go on from the cursor."`
+	LastRun        string   `yaml:"last_run" doc:"Last Run: 30 (days), '30 days ago', '12 hours ago', or a time. With only_modified_since_last_run where the first run begins; later runs go on from the cursor. Without it, in 3.0, each run reads what was modified that long ago or later."`
 	OnlyModified   bool     `yaml:"only_modified_since_last_run" doc:"Only Send Indicators Modified Since Last Run: later runs read what was modified since the one before; needs last_run."`
 	TQL            string   `yaml:"tql" doc:"TQL: a query in place of all filters."`
 	Tags           Tags     `yaml:"tags_filter" doc:"Tags Filter (2.0), Tag Filter (3.0): at least one of them, whatever the letters' case; a list, or one text with commas."`
@@ -90,6 +90,8 @@ func defaults() Config {
 }
 
 const (
+	onChange = "on_change" // of renew
+
 	day      = 24 * time.Hour
 	capacity = 15_000 // of Microsoft Defender for Endpoint
 )

@@ -84,16 +84,17 @@ func TestLastRunAndOnlyModified(t *testing.T) {
 		mode, last string
 		only       bool
 		within     any
+		window     any
 		whole      bool // each run reads everything
 	}{
-		{"3.0", "", false, nil, true}, {"2.0", "", false, nil, true},
-		{"3.0", "30", false, 30 * day, true}, {"2.0", "30", false, nil, true},
-		{"3.0", "30", true, 30 * day, false}, {"2.0", "30 days ago", true, 30 * day, false},
+		{"3.0", "", false, nil, nil, true}, {"2.0", "", false, nil, nil, true},
+		{"3.0", "30", false, nil, 30 * day, true}, {"2.0", "30", false, nil, nil, true},
+		{"3.0", "30", true, 30 * day, nil, false}, {"2.0", "30 days ago", true, 30 * day, nil, false},
 	} {
 		c := valid()
 		c.Mode, c.LastRun, c.OnlyModified, c.Product = test.mode, test.last, test.only, defender
 		cfg := expand("j", c).Nodes[0].Keys["config"].(map[string]any)
-		if cfg["modified_within"] != test.within || (cfg["full_every"] != nil) != test.whole {
+		if cfg["modified_within"] != test.within || cfg["modified_window"] != test.window || (cfg["full_every"] != nil) != test.whole {
 			t.Errorf("%+v: %v", test, cfg)
 		}
 	}

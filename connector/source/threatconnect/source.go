@@ -70,7 +70,7 @@ var errConnection = errors.New("class threatconnect needs a connection of type t
 
 // Info says what the node is to the engine.
 func (s *source) Info() sdk.SourceInfo {
-	sum := sha256.Sum256([]byte(fmt.Sprint("threatconnect 1 ", s.c.wanted(), s.c.ModifiedWithin, sinceText(s.c.ModifiedSince))))
+	sum := sha256.Sum256([]byte(fmt.Sprint("threatconnect 1 ", s.c.wanted(), s.c.ModifiedWithin, sinceText(s.c.ModifiedSince), windowText(s.c.Window))))
 	return sdk.SourceInfo{
 		Shape: sdk.Changes, Interval: time.Hour, Login: true,
 		Fingerprint: hex.EncodeToString(sum[:12]), Origin: s.conn.URL,
@@ -94,13 +94,17 @@ func (s *source) Poll(ctx context.Context, last []byte, out sdk.Sink) (sdk.Poll,
 	if !known {
 		next.First = s.first(start)
 	}
+	since := next.First
+	if s.c.Window > 0 {
+		since = s.windowed()
+	}
 	if !full {
-		full, err = p.changes(ctx, prev.Cursor, next.First)
+		full, err = p.changes(ctx, prev.Cursor, since)
 	}
 	shape := sdk.Changes
 	if full && err == nil {
 		next.Full, shape = start, sdk.Snapshot
-		err = p.everything(ctx, next.First)
+		err = p.everything(ctx, since)
 	}
 	if err != nil {
 		return sdk.Poll{}, explain(err)
@@ -122,6 +126,25 @@ func sinceText(t time.Time) string {
 		return ""
 	}
 	return t.UTC().Format(time.RFC3339)
+}
+
+// windowText is "" where there is no window, for the same reason.
+func windowText(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return d.String()
+}
+
+// windowed is where the window begins now.
+func (s *source) windowed() time.Time { return s.now().UTC().Add(-s.c.Window) }
+
+// bound is what a poll without a state reads from; zero is everything.
+func (s *source) bound() time.Time {
+	if s.c.Window > 0 {
+		return s.windowed()
+	}
+	return s.first(s.env.Clock.Now())
 }
 
 // first is where a source begins that starts reading now; zero is everything.
