@@ -48,6 +48,9 @@ type Config struct {
 	Level          string   `yaml:"logging_level" enum:"trace,debug,info,warning,error,critical" doc:"Logging Level: of a run's record."`
 	Reserve        int      `yaml:"indicator_reserve_count" doc:"Indicator Reserve Count: slots of Defender's 15,000 that are not used; from 15,000 on nothing is sent."`
 
+	API      string   `yaml:"api" enum:"v3,v2" doc:"Not of the app: version of ThreatConnect's API; v2 for an instance that is too old to have v3. v2 reads everything in each run. v3, if not given."`
+	Feedback Feedback `yaml:"feedback" doc:"Not of the app: what is told to ThreatConnect; nothing where absent."`
+
 	Renew    string `yaml:"renew" enum:"while_wanted,on_change" doc:"Not of the app: while_wanted renews an indicator before it ends for as long as it is wanted; on_change lets it end, as the app does."`
 	Approval string `yaml:"first_plan" enum:"person,none" doc:"Not of the app: with person the first run must be started by a person (remeld job run), with none any run sends."`
 }
@@ -80,6 +83,12 @@ type Days struct {
 	Network int `yaml:"network" doc:"Expiration Days - Network: days, for Address, CIDR, Host, URL, User Agent."`
 }
 
+// Feedback is what is told to ThreatConnect, as at class threatconnect.
+type Feedback struct {
+	SentTag string `yaml:"sent_tag" doc:"Not of the app: tag to put on an indicator once an object made of it stands at a target, and to take off again when the last one was withdrawn."`
+	Reports bool   `yaml:"reports" doc:"Not of the app: pass on what a person says with remeld report: false positives and observations."`
+}
+
 // Tags are a list, or one text with commas as in the app.
 type Tags []string
 
@@ -91,6 +100,7 @@ func defaults() Config {
 
 const (
 	onChange = "on_change" // of renew
+	v2       = "v2"        // of api
 
 	day      = 24 * time.Hour
 	capacity = 15_000 // of Microsoft Defender for Endpoint

@@ -86,6 +86,8 @@ func (e *expansion) source() map[string]any {
 		set("modified_since", at, !at.IsZero())
 	}
 	set("full_every", "1s", !c.OnlyModified)
+	set("api", c.API, c.API != "")
+	set("feedback", map[string]any{"sent_tag": c.Feedback.SentTag, "reports": c.Feedback.Reports}, c.Feedback != Feedback{})
 	node := map[string]any{"class": "threatconnect", "connection": c.Connection, "config": cfg, "withdraw_after": 1}
 	if tlp := c.tlp(); tlp != "" {
 		node["tlp"] = tlp

@@ -92,11 +92,11 @@ func (s *source) Poll(ctx context.Context, last []byte, out sdk.Sink) (sdk.Poll,
 	p := &poll{source: s, out: out, wanted: wanted, mark: s.Mark()}
 	full := s.c.API == v2 || !known || s.c.Full > 0 && start.Sub(prev.Full) >= s.c.Full
 	if !known {
-		next.First = s.first(start)
+		next.First = s.c.first(start)
 	}
 	since := next.First
 	if s.c.Window > 0 {
-		since = s.windowed()
+		since = s.c.start(s.now())
 	}
 	if !full {
 		full, err = p.changes(ctx, prev.Cursor, since)
@@ -136,23 +136,20 @@ func windowText(d time.Duration) string {
 	return d.String()
 }
 
-// windowed is where the window begins now.
-func (s *source) windowed() time.Time { return s.now().UTC().Add(-s.c.Window) }
-
-// bound is what a poll without a state reads from; zero is everything.
-func (s *source) bound() time.Time {
-	if s.c.Window > 0 {
-		return s.windowed()
+// first is where a source begins that starts reading now; zero is everything.
+func (c *Config) first(now time.Time) time.Time {
+	if c.ModifiedWithin > 0 {
+		return now.Add(-c.ModifiedWithin)
 	}
-	return s.first(s.env.Clock.Now())
+	return c.ModifiedSince.UTC()
 }
 
-// first is where a source begins that starts reading now; zero is everything.
-func (s *source) first(start time.Time) time.Time {
-	if s.c.ModifiedWithin > 0 {
-		return start.Add(-s.c.ModifiedWithin)
+// start is what a poll without a state reads from; zero is everything.
+func (c *Config) start(now time.Time) time.Time {
+	if c.Window > 0 {
+		return now.UTC().Add(-c.Window)
 	}
-	return s.c.ModifiedSince.UTC()
+	return c.first(now)
 }
 
 // previous reads the last state, unless it belongs to another configuration: what
