@@ -85,7 +85,7 @@ func (e *expansion) source() map[string]any {
 		set("modified_within", back, back > 0 && !rolling)
 		set("modified_since", at, !at.IsZero())
 	}
-	set("full_every", "1s", !c.OnlyModified)
+	set("full_every", "1ms", !c.OnlyModified) // no two runs are as close
 	set("api", c.API, c.API != "")
 	set("feedback", map[string]any{"sent_tag": c.Feedback.SentTag, "reports": c.Feedback.Reports}, c.Feedback != Feedback{})
 	node := map[string]any{"class": "threatconnect", "connection": c.Connection, "config": cfg, "withdraw_after": 1}
