@@ -88,6 +88,20 @@ type Left struct {
 	Items     int    `json:"items"`
 }
 
+// Asking is implemented by a Source's config that knows without a call what its polls
+// ask for, in words of the system it reads.
+type Asking interface {
+	// Questions are those of a poll that begins at now.
+	Questions(now time.Time) []Question
+}
+
+// Question is what a poll asks for.
+type Question struct {
+	When string `json:"when"`           // which polls, as a person reads it
+	Text string `json:"text"`           // "" asks for everything
+	Here string `json:"here,omitempty"` // what is looked at here, as the other side cannot be asked
+}
+
 // Cursored is implemented by a Source whose state has a time from which the next poll
 // reads.
 type Cursored interface {

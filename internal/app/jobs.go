@@ -154,12 +154,14 @@ func (a *App) JobCursor(ctx context.Context, args JobCursorArgs) ([]CursorView, 
 
 // JobView is a job as it is explained.
 type JobView struct {
-	Name  string   `json:"name"`
-	Form  string   `json:"form,omitempty"`
-	When  string   `json:"when"`
-	Nodes string   `json:"nodes"` // as YAML
-	Notes []string `json:"notes,omitempty"`
-	Idle  string   `json:"idle,omitempty"`
+	Name  string `json:"name"`
+	Form  string `json:"form,omitempty"`
+	When  string `json:"when"`
+	Nodes string `json:"nodes"` // as YAML
+	// Questions are what runs ask for, by source.
+	Questions map[string][]sdk.Question `json:"questions,omitempty"`
+	Notes     []string                  `json:"notes,omitempty"`
+	Idle      string                    `json:"idle,omitempty"`
 	// Resting says by target why a run leaves it alone.
 	Resting map[string]string `json:"resting,omitempty"`
 }
@@ -175,9 +177,17 @@ func ExplainJob(opts Options, name string) (JobView, error) {
 	if j == nil {
 		return JobView{}, fmt.Errorf("no job %q: the jobs are %v", name, cfg.JobOrder)
 	}
+	v := JobView{Name: name, Form: j.Form, When: j.Spec.String(), Notes: j.Notes, Idle: j.Idle, Resting: j.Resting, Questions: map[string][]sdk.Question{}}
+	for _, source := range j.Sources {
+		if asking, ok := cfg.Nodes[source].Config.(sdk.Asking); ok {
+			v.Questions[source] = asking.Questions(SystemClock{}.Now())
+		}
+	}
 	if j.Form == "" {
-		return JobView{Name: name, When: j.Spec.String(), Nodes: fmt.Sprintf("# no form: it polls %v and applies %v\n", j.Sources, j.Targets)}, nil
+		v.Nodes = fmt.Sprintf("# no form: it polls %v and applies %v\n", j.Sources, j.Targets)
+		return v, nil
 	}
 	text, err := j.YAML()
-	return JobView{Name: name, Form: j.Form, When: j.Spec.String(), Nodes: string(text), Notes: j.Notes, Idle: j.Idle, Resting: j.Resting}, err
+	v.Nodes = string(text)
+	return v, err
 }

@@ -18,6 +18,7 @@ type Field struct {
 	Enum     []string
 	Roles    []string // of engine keys: the roles it is for, empty for all
 	Required bool
+	Absent   bool // not giving it means something that no value does
 	Secret   bool
 }
 
@@ -62,7 +63,7 @@ func fields(v reflect.Value, prefix string, depth int) []Field {
 		out = append(out, Field{
 			Path: prefix + f.name, Type: typeWord(f.typ), Default: defaultText(val), Doc: f.tag.Get("doc"),
 			Enum: splitList(f.tag.Get("enum")), Roles: splitList(f.tag.Get("roles")),
-			Required: f.tag.Get("required") == "true", Secret: f.typ == reflect.TypeFor[sdk.Secret](),
+			Required: f.tag.Get("required") == "true", Absent: f.typ.Kind() == reflect.Pointer && val.IsNil(), Secret: f.typ == reflect.TypeFor[sdk.Secret](),
 		})
 		out = append(out, nestedFields(val, f, prefix+f.name, depth+1)...)
 	}

@@ -58,6 +58,8 @@ func defaultOf(f config.Field) string {
 	switch {
 	case f.Required:
 		return "required"
+	case f.Absent:
+		return ""
 	case f.Default != "":
 		return code(f.Default)
 	case f.Type == "true or false":

@@ -27,8 +27,10 @@ type NodeStatus struct {
 	Seen    time.Time  `json:"lastSeen,omitzero"` // the last accepted complete poll
 	Next    time.Time  `json:"next,omitzero"`     // the next poll
 	Poll    PollReport `json:"poll,omitzero"`     // the last one
-	Inputs  []string   `json:"inputs,omitempty"`
-	Allow   []string   `json:"allow,omitempty"`
+	// OnDemand: a job polls it, and nobody else.
+	OnDemand bool     `json:"onDemand,omitempty"`
+	Inputs   []string `json:"inputs,omitempty"`
+	Allow    []string `json:"allow,omitempty"`
 }
 
 // Status returns every node's status, inputs before readers.
@@ -62,7 +64,7 @@ func (n *node) status(ctx context.Context, v store.View, set *nodeSet) (NodeStat
 		return s, err
 	}
 	if n.isSource() {
-		if !n.set.OnDemand {
+		if s.OnDemand = n.set.OnDemand; !s.OnDemand {
 			s.Next = n.nextPoll()
 		}
 		s.State, s.Detail = n.sourceState(st)
@@ -93,6 +95,8 @@ func (n *node) sourceState(st *state) (state, detail string) {
 		return "failing", st.Poll.Error
 	case st.Poll.Frozen != nil:
 		return "frozen", fmt.Sprintf("lists %d, listed %d before; accept with --poll %s", st.Poll.Frozen.Rows, st.Poll.Frozen.Was, st.Poll.Frozen.ID)
+	case !st.Poll.Judged && n.set.OnDemand:
+		return "waiting", "for the first run of its job"
 	case !st.Poll.Judged:
 		return "waiting", "for the first complete poll"
 	}

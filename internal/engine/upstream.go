@@ -68,6 +68,8 @@ func (n *node) unsettled(ctx context.Context, v store.View, set *nodeSet) (strin
 		switch {
 		case err != nil || st == nil:
 			return "not there yet", err
+		case !st.Poll.Judged && n.set.OnDemand:
+			return "no run of its job has read it whole yet", nil
 		case !st.Poll.Judged:
 			return "no complete poll yet", nil
 		case st.Poll.Applying != nil:

@@ -60,9 +60,10 @@ const readings = 4
 // matches. Version 2 pages by offset only, so each page begins with the last indicator
 // of the one before: if another stands there, rows were taken out before it, and the
 // listing is read anew. A listing that ended with nil missed nothing that stood all the
-// while. The indicator is valid until fn returns; fn's error ends the listing.
-func (c *Client) IndicatorsV2(ctx context.Context, q QueryV2, fn func(*Indicator) error) error {
-	l := listingV2{client: c, q: q, fn: fn, seen: map[int64]bool{}}
+// while. The indicator is valid until fn returns; fn's error ends the listing. After each
+// page that brought something new progress is told, if it is not nil.
+func (c *Client) IndicatorsV2(ctx context.Context, q QueryV2, progress Progress, fn func(*Indicator) error) error {
+	l := listingV2{client: c, q: q, progress: progress, fn: fn, seen: map[int64]bool{}}
 	for range readings {
 		if whole, err := l.read(ctx); whole || err != nil {
 			return err
@@ -73,10 +74,11 @@ func (c *Client) IndicatorsV2(ctx context.Context, q QueryV2, fn func(*Indicator
 }
 
 type listingV2 struct {
-	client *Client
-	q      QueryV2
-	fn     func(*Indicator) error
-	seen   map[int64]bool // handed on
+	client   *Client
+	q        QueryV2
+	progress Progress
+	fn       func(*Indicator) error
+	seen     map[int64]bool // handed on
 }
 
 // read goes through the pages once; whole is false where rows moved meanwhile.
@@ -98,6 +100,7 @@ func (l *listingV2) read(ctx context.Context) (whole bool, err error) {
 		if start > 0 && (len(page) == 0 || idOf(page[0]) != last) {
 			return false, nil
 		}
+		before := len(l.seen)
 		for _, object := range page {
 			if last = idOf(object); l.seen[last] {
 				continue
@@ -106,6 +109,9 @@ func (l *listingV2) read(ctx context.Context) (whole bool, err error) {
 				return false, err
 			}
 			l.seen[last] = true
+		}
+		if l.progress != nil && len(l.seen) > before {
+			l.progress(len(l.seen))
 		}
 		if len(page) < size {
 			return true, nil

@@ -49,7 +49,7 @@ func (in *oldInstance) read(t *testing.T, page int) ([]int, error) {
 	t.Cleanup(srv.Close)
 	c := New(Options{Connection: Connection{URL: srv.URL + "/api", AccessID: "123", SecretKey: "fake-secret"}, HTTP: srv.Client(), Clock: &clock{now: time.Now()}})
 	var out []int
-	err := c.IndicatorsV2(t.Context(), QueryV2{Owner: "Demo", Branch: Branch{"Host", "hosts", "host"}, Page: page}, func(i *Indicator) error {
+	err := c.IndicatorsV2(t.Context(), QueryV2{Owner: "Demo", Branch: Branch{"Host", "hosts", "host"}, Page: page}, nil, func(i *Indicator) error {
 		if i.Type != "Host" || i.Summary != i.HostName || i.OwnerName != "Demo" || len(i.Tags.Data) != 1 || i.DNSActive == nil {
 			t.Errorf("read as %+v", i)
 		}

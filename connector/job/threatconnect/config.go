@@ -37,7 +37,7 @@ type Config struct {
 
 	Owners         []string `yaml:"owners" doc:"Owners: without any, 3.0 sends nothing (unless there is a tql) and 2.0 reads all."`
 	Types          []string `yaml:"indicator_types" doc:"Indicator Types: without any, 3.0 sends nothing (unless there is a tql) and 2.0 reads all ten."`
-	LastRun        string   `yaml:"last_run" doc:"Last Run: where the first run begins: 30 (days), '30 days ago', '12 hours ago', or a time. Later runs go on from the cursor."`
+	LastRun        string   `yaml:"last_run" doc:"Last Run: 30 (days), '30 days ago', '12 hours ago', or a time. With only_modified_since_last_run where the first run begins; later runs go on from the cursor. Without it, in 3.0, each run reads what was modified that long ago or later."`
 	OnlyModified   bool     `yaml:"only_modified_since_last_run" doc:"Only Send Indicators Modified Since Last Run: later runs read what was modified since the one before; needs last_run."`
 	TQL            string   `yaml:"tql" doc:"TQL: a query in place of all filters."`
 	Tags           Tags     `yaml:"tags_filter" doc:"Tags Filter (2.0), Tag Filter (3.0): at least one of them, whatever the letters' case; a list, or one text with commas."`
@@ -47,6 +47,9 @@ type Config struct {
 	FalsePositives *int     `yaml:"false_positive_threshold" doc:"False Positive Threshold: most false positives, that many included; 0 takes only what has none, absent asks for nothing."`
 	Level          string   `yaml:"logging_level" enum:"trace,debug,info,warning,error,critical" doc:"Logging Level: of a run's record."`
 	Reserve        int      `yaml:"indicator_reserve_count" doc:"Indicator Reserve Count: slots of Defender's 15,000 that are not used; from 15,000 on nothing is sent."`
+
+	API      string   `yaml:"api" enum:"v3,v2" doc:"Not of the app: version of ThreatConnect's API; v2 for an instance that is too old to have v3. v2 reads everything in each run. v3, if not given."`
+	Feedback Feedback `yaml:"feedback" doc:"Not of the app: what is told to ThreatConnect; nothing where absent."`
 
 	Renew    string `yaml:"renew" enum:"while_wanted,on_change" doc:"Not of the app: while_wanted renews an indicator before it ends for as long as it is wanted; on_change lets it end, as the app does."`
 	Approval string `yaml:"first_plan" enum:"person,none" doc:"Not of the app: with person the first run must be started by a person (remeld job run), with none any run sends."`
@@ -80,6 +83,12 @@ type Days struct {
 	Network int `yaml:"network" doc:"Expiration Days - Network: days, for Address, CIDR, Host, URL, User Agent."`
 }
 
+// Feedback is what is told to ThreatConnect, as at class threatconnect.
+type Feedback struct {
+	SentTag string `yaml:"sent_tag" doc:"Not of the app: tag to put on an indicator once an object made of it stands at a target, and to take off again when the last one was withdrawn."`
+	Reports bool   `yaml:"reports" doc:"Not of the app: pass on what a person says with remeld report: false positives and observations."`
+}
+
 // Tags are a list, or one text with commas as in the app.
 type Tags []string
 
@@ -90,6 +99,9 @@ func defaults() Config {
 }
 
 const (
+	onChange = "on_change" // of renew
+	v2       = "v2"        // of api
+
 	day      = 24 * time.Hour
 	capacity = 15_000 // of Microsoft Defender for Endpoint
 )

@@ -145,9 +145,14 @@ jobs:
 
 func build(t *testing.T, cfg *config.Config, node, connection string) any {
 	t.Helper()
+	return buildAt(t, cfg, node, connection, still{})
+}
+
+func buildAt(t *testing.T, cfg *config.Config, node, connection string, clock sdk.Clock) any {
+	t.Helper()
 	n := cfg.Nodes[node]
 	env := sdktest.Env(t)
-	env.Node, env.Clock, env.Connection, env.Owner = node, still{}, cfg.Connections[connection].SDK(), "test"
+	env.Node, env.Clock, env.Connection, env.Owner = node, clock, cfg.Connections[connection].SDK(), "test"
 	made, err := n.ClassInfo.New(n.Config, env)
 	if err != nil {
 		t.Fatal(err)

@@ -75,12 +75,19 @@ func (e *expansion) source() map[string]any {
 		}
 	}
 	// Version 3.0.0 looks back by Last Run in any case, 2.0.x only where the box is
-	// checked. Without the box each run reads everything.
+	// checked. Without the box each run reads everything, in 3.0.0 by days back from
+	// then: what is no longer in the window is not wanted any more. Where indicators are
+	// to end by their expiration, as at the app, the window only grows: it is all that
+	// the app's runs have read.
 	if back, at, ok := readLastRun(c.LastRun); ok && (c.OnlyModified || c.Mode != "2.0") {
-		set("modified_within", back, back > 0)
+		rolling := !c.OnlyModified && c.Renew != onChange
+		set("modified_window", back, back > 0 && rolling)
+		set("modified_within", back, back > 0 && !rolling)
 		set("modified_since", at, !at.IsZero())
 	}
-	set("full_every", "1s", !c.OnlyModified)
+	set("full_every", "1ms", !c.OnlyModified) // no two runs are as close
+	set("api", c.API, c.API != "")
+	set("feedback", map[string]any{"sent_tag": c.Feedback.SentTag, "reports": c.Feedback.Reports}, c.Feedback != Feedback{})
 	node := map[string]any{"class": "threatconnect", "connection": c.Connection, "config": cfg, "withdraw_after": 1}
 	if tlp := c.tlp(); tlp != "" {
 		node["tlp"] = tlp

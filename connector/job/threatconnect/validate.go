@@ -57,9 +57,14 @@ func (c *Config) Validate() []error {
 	case tlp == indicator.Red:
 		add("default_tlp_level", "cannot be red: what is red leaves nowhere, so nothing unlabelled would be sent", "clear (white), green, amber or amber+strict")
 	}
+	c.checkFeedback(add)
 	if c.TQL != "" {
 		var e *tql.Error
-		if _, err := tql.Compile(c.TQL, tql.Options{Schema: tql.V3Indicators, Server: tql.Unasked}); errors.As(err, &e) {
+		server := tql.Unasked
+		if c.API == v2 {
+			server = nil // nobody evaluates it but us
+		}
+		if _, err := tql.Compile(c.TQL, tql.Options{Schema: tql.V3Indicators, Server: server}); errors.As(err, &e) {
 			add("tql", fmt.Sprintf("line %d, column %d of the query: %s", e.Line, e.Col, e.Msg), e.Suggestion)
 		}
 	}
@@ -161,6 +166,16 @@ func (c *Config) checkRanges(add adder) {
 	}
 	if c.Reserve < 0 {
 		add("indicator_reserve_count", "must not be negative", "0 reserves nothing")
+	}
+}
+
+// checkFeedback: the source would say the same, of a node that nobody wrote.
+func (c *Config) checkFeedback(add adder) {
+	if c.API == v2 && c.Feedback != (Feedback{}) {
+		add("feedback", "needs version 3 of the API", "take feedback out, or api: v2")
+	}
+	if tag := c.Feedback.SentTag; tag != "" && c.TQL == "" && slices.ContainsFunc(c.Tags, func(t string) bool { return strings.EqualFold(t, tag) }) {
+		add("feedback.sent_tag", fmt.Sprintf("%q is also in tags_filter: what is delivered would decide what is read", tag), "take another tag")
 	}
 }
 

@@ -60,6 +60,8 @@ func TestContradictions(t *testing.T) {
 		"only_modified_since_last_run": func(c *Config) { c.OnlyModified = true },
 		"tql":                          func(c *Config) { c.TQL = "rating => 3" },
 		"default_tlp_level":            func(c *Config) { c.DefaultTLP = "Red" },
+		"feedback":                     func(c *Config) { c.API, c.Feedback.Reports = "v2", true },
+		"feedback.sent_tag":            func(c *Config) { c.Feedback.SentTag, c.Tags = "Sent", Tags{"sent"} },
 	} {
 		c := valid()
 		edit(&c)
@@ -84,18 +86,39 @@ func TestLastRunAndOnlyModified(t *testing.T) {
 		mode, last string
 		only       bool
 		within     any
+		window     any
 		whole      bool // each run reads everything
 	}{
-		{"3.0", "", false, nil, true}, {"2.0", "", false, nil, true},
-		{"3.0", "30", false, 30 * day, true}, {"2.0", "30", false, nil, true},
-		{"3.0", "30", true, 30 * day, false}, {"2.0", "30 days ago", true, 30 * day, false},
+		{"3.0", "", false, nil, nil, true}, {"2.0", "", false, nil, nil, true},
+		{"3.0", "30", false, nil, 30 * day, true}, {"2.0", "30", false, nil, nil, true},
+		{"3.0", "30", true, 30 * day, nil, false}, {"2.0", "30 days ago", true, 30 * day, nil, false},
 	} {
 		c := valid()
 		c.Mode, c.LastRun, c.OnlyModified, c.Product = test.mode, test.last, test.only, defender
 		cfg := expand("j", c).Nodes[0].Keys["config"].(map[string]any)
-		if cfg["modified_within"] != test.within || (cfg["full_every"] != nil) != test.whole {
+		if cfg["modified_within"] != test.within || cfg["modified_window"] != test.window || (cfg["full_every"] != nil) != test.whole {
 			t.Errorf("%+v: %v", test, cfg)
 		}
+	}
+}
+
+// TestWhatIsNotOfTheApp is handed to the source as it stands.
+func TestWhatIsNotOfTheApp(t *testing.T) {
+	t.Parallel()
+	source := func(edit func(*Config)) map[string]any {
+		c := valid()
+		edit(&c)
+		return expand("j", c).Nodes[0].Keys["config"].(map[string]any)
+	}
+	if cfg := source(func(*Config) {}); cfg["api"] != nil || cfg["feedback"] != nil {
+		t.Errorf("nothing was asked for: %v", cfg)
+	}
+	if cfg := source(func(c *Config) { c.API = "v2" }); cfg["api"] != "v2" {
+		t.Errorf("%v", cfg)
+	}
+	cfg := source(func(c *Config) { c.Feedback = Feedback{SentTag: "Sent", Reports: true} })
+	if told, _ := cfg["feedback"].(map[string]any); told["sent_tag"] != "Sent" || told["reports"] != true {
+		t.Errorf("%v", cfg)
 	}
 }
 

@@ -39,7 +39,7 @@ func (s *source) checkQuery(ctx context.Context) sdk.Check {
 	if err != nil {
 		return sdk.FailedCheck("query", explain(err))
 	}
-	n, err := s.client.Count(ctx, and(wanted.server, modifiedSince(s.first(s.env.Clock.Now()))))
+	n, err := s.client.Count(ctx, and(wanted.server, modifiedSince(s.c.start(s.env.Clock.Now()))))
 	if err != nil {
 		return sdk.FailedCheck("query", explain(err))
 	}

@@ -36,6 +36,7 @@ type Config struct {
 	// ModifiedWithin is the guides' Last Run with Only Modified Since Last Run.
 	ModifiedWithin time.Duration `yaml:"modified_within" doc:"At the first poll read only what was modified this long ago or later; later polls read what was modified since. Absent reads everything and reconciles."`
 	ModifiedSince  time.Time     `yaml:"modified_since" doc:"As modified_within, from a time: 2026-01-05T00:00:00Z."`
+	Window         time.Duration `yaml:"modified_window" doc:"Read only what was modified this long ago or later, counted back from each poll; what leaves the window by the clock alone is withdrawn by the next full read."`
 	Overlap        time.Duration `yaml:"overlap" doc:"How far before the last poll's start a poll looks again."`
 	Full           time.Duration `yaml:"full_every" doc:"How often everything is read: ThreatConnect does not say of every change of a tag, label or attribute that it was one."`
 	API            string        `yaml:"api" doc:"Version of the API: v3, or v2 for an instance that is too old to have it. v2 reads everything at every poll."`
@@ -80,13 +81,16 @@ func (c *Config) Validate() []error {
 	if c.FalsePositives != nil && *c.FalsePositives < 0 {
 		add("false_positive_threshold", "must not be negative", "0 reads only what nobody reported as a false positive")
 	}
-	for path, d := range map[string]time.Duration{"modified_within": c.ModifiedWithin, "overlap": c.Overlap, "full_every": c.Full} {
+	for path, d := range map[string]time.Duration{"modified_within": c.ModifiedWithin, "modified_window": c.Window, "overlap": c.Overlap, "full_every": c.Full} {
 		if d < 0 {
 			add(path, "must not be negative", "")
 		}
 	}
 	if c.ModifiedWithin > 0 && !c.ModifiedSince.IsZero() {
 		add("modified_since", "is given beside modified_within", "give one of them")
+	}
+	if c.Window > 0 && (c.ModifiedWithin > 0 || !c.ModifiedSince.IsZero()) {
+		add("modified_window", "is given beside modified_within or modified_since", "give one of them")
 	}
 	if tag := c.Feedback.SentTag; tag != "" && slices.ContainsFunc(c.Tags, func(t string) bool { return strings.EqualFold(t, tag) }) {
 		add("feedback.sent_tag", fmt.Sprintf("%q is also in tags_filter: what is delivered would decide what is read", tag), "take another tag")

@@ -60,7 +60,7 @@ func (s *source) clauses() []clause {
 		add("minimum_threat_rating", least("rating", c.MinRating))
 		add("false_positive_threshold", c.reported())
 	}
-	add("modified since", modifiedSince(s.first(s.env.Clock.Now())))
+	add("modified since", modifiedSince(s.c.start(s.env.Clock.Now())))
 	return all
 }
 

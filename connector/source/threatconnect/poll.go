@@ -212,11 +212,16 @@ func (p *poll) list(ctx context.Context, query string) error {
 		TQL: query, Fields: p.wanted.fields(), Page: p.source.c.Page,
 		Match: p.wanted.match(p.source.now),
 	}
+	return p.source.client.Indicators(ctx, q, p.tell(ctx), p.add)
+}
+
+// tell reports how far the poll is after each page of a listing that begins now.
+func (p *poll) tell(ctx context.Context) threatconnect.Progress {
 	before := p.told.Read
-	return p.source.client.Indicators(ctx, q, func(read int) {
+	return func(read int) {
 		p.told.Pages, p.told.Read, p.told.Kept = p.told.Pages+1, before+read, p.read
 		sdk.ReportProgress(ctx, p.told)
-	}, p.add)
+	}
 }
 
 // notes are what a person should know of the read.

@@ -36,3 +36,26 @@ func TestProgress(t *testing.T) {
 		t.Errorf("%d calls, want 3", n)
 	}
 }
+
+// TestProgressOfVersion2: each page of each listing is told; how many there will be is
+// not known.
+func TestProgressOfVersion2(t *testing.T) {
+	t.Parallel()
+	w := newTwin(t, "{api: v2, page_size: 2, owners: [Demo Organization], minimum_threat_rating: 2}", oldInstance)
+	high := 3.0
+	rated := func(name string) sandbox.TCIndicator {
+		i := host(name)
+		i.Rating = &high
+		return i
+	}
+	w.seed(rated("a.example"), rated("b.example"), host("c.example"), sandbox.TCIndicator{Type: "Address", Summary: "203.0.113.7", Rating: &high})
+	var got []sdk.Progress
+	ctx := sdk.WithProgress(t.Context(), func(p sdk.Progress) { got = append(got, p) })
+	if _, err := w.src.Poll(ctx, nil, discard{}); err != nil {
+		t.Fatal(err)
+	}
+	want := []sdk.Progress{{Pages: 1, Read: 1, Kept: 1}, {Pages: 2, Read: 3, Kept: 3}, {Pages: 3, Read: 4, Kept: 3}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -70,7 +70,7 @@ var errConnection = errors.New("class threatconnect needs a connection of type t
 
 // Info says what the node is to the engine.
 func (s *source) Info() sdk.SourceInfo {
-	sum := sha256.Sum256([]byte(fmt.Sprint("threatconnect 1 ", s.c.wanted(), s.c.ModifiedWithin, sinceText(s.c.ModifiedSince))))
+	sum := sha256.Sum256([]byte(fmt.Sprint("threatconnect 1 ", s.c.wanted(), s.c.ModifiedWithin, sinceText(s.c.ModifiedSince), windowText(s.c.Window))))
 	return sdk.SourceInfo{
 		Shape: sdk.Changes, Interval: time.Hour, Login: true,
 		Fingerprint: hex.EncodeToString(sum[:12]), Origin: s.conn.URL,
@@ -92,15 +92,19 @@ func (s *source) Poll(ctx context.Context, last []byte, out sdk.Sink) (sdk.Poll,
 	p := &poll{source: s, out: out, wanted: wanted, mark: s.Mark()}
 	full := s.c.API == v2 || !known || s.c.Full > 0 && start.Sub(prev.Full) >= s.c.Full
 	if !known {
-		next.First = s.first(start)
+		next.First = s.c.first(start)
+	}
+	since := next.First
+	if s.c.Window > 0 {
+		since = s.c.start(s.now())
 	}
 	if !full {
-		full, err = p.changes(ctx, prev.Cursor, next.First)
+		full, err = p.changes(ctx, prev.Cursor, since)
 	}
 	shape := sdk.Changes
 	if full && err == nil {
 		next.Full, shape = start, sdk.Snapshot
-		err = p.everything(ctx, next.First)
+		err = p.everything(ctx, since)
 	}
 	if err != nil {
 		return sdk.Poll{}, explain(err)
@@ -124,12 +128,28 @@ func sinceText(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// first is where a source begins that starts reading now; zero is everything.
-func (s *source) first(start time.Time) time.Time {
-	if s.c.ModifiedWithin > 0 {
-		return start.Add(-s.c.ModifiedWithin)
+// windowText is "" where there is no window, for the same reason.
+func windowText(d time.Duration) string {
+	if d == 0 {
+		return ""
 	}
-	return s.c.ModifiedSince.UTC()
+	return d.String()
+}
+
+// first is where a source begins that starts reading now; zero is everything.
+func (c *Config) first(now time.Time) time.Time {
+	if c.ModifiedWithin > 0 {
+		return now.Add(-c.ModifiedWithin)
+	}
+	return c.ModifiedSince.UTC()
+}
+
+// start is what a poll without a state reads from; zero is everything.
+func (c *Config) start(now time.Time) time.Time {
+	if c.Window > 0 {
+		return now.UTC().Add(-c.Window)
+	}
+	return c.first(now)
 }
 
 // previous reads the last state, unless it belongs to another configuration: what

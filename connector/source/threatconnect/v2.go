@@ -36,11 +36,9 @@ func (p *poll) branches(ctx context.Context, owners []string, since time.Time) e
 		}
 		for _, owner := range owners {
 			q := threatconnect.QueryV2{Owner: owner, Branch: branch, Since: since, Page: c.Page, Match: match}
-			if err := p.source.client.IndicatorsV2(ctx, q, p.add); err != nil {
+			if err := p.source.client.IndicatorsV2(ctx, q, p.tell(ctx), p.add); err != nil {
 				return err
 			}
-			p.told.Read, p.told.Kept = p.read, p.read
-			sdk.ReportProgress(ctx, p.told)
 		}
 	}
 	return nil

@@ -49,7 +49,8 @@ func (c *cli) explainJobCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "job NAME", Short: "Show the nodes that a job's parameters stand for",
 		Long: `Shows the nodes that the form of a job makes of its parameters, as they would stand
-under nodes: of a configuration. It reads the configuration on disk and makes no call.`,
+under nodes: of a configuration, and what they ask of the system they read, as the TQL
+of a ThreatConnect job. It reads the configuration on disk and makes no call.`,
 		Example: "  remeld explain job tc-to-defender",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -57,21 +58,35 @@ under nodes: of a configuration. It reads the configuration on disk and makes no
 			if err != nil {
 				return err
 			}
-			return c.show(v, func(w io.Writer) {
-				fmt.Fprintf(w, "# job %s runs %s; its parameters stand for these nodes\n", v.Name, v.When)
-				fmt.Fprint(w, v.Nodes)
-				for _, note := range v.Notes {
-					fmt.Fprintf(w, "# note: %s\n", note)
-				}
-				if v.Idle != "" {
-					fmt.Fprintf(w, "# a run does nothing: %s\n", v.Idle)
-					return
-				}
-				for _, target := range slices.Sorted(maps.Keys(v.Resting)) {
-					fmt.Fprintf(w, "# a run leaves %s alone: %s\n", target, v.Resting[target])
-				}
-			})
+			return c.show(v, func(w io.Writer) { printJobView(w, v) })
 		},
+	}
+}
+
+func printJobView(w io.Writer, v app.JobView) {
+	fmt.Fprintf(w, "# job %s runs %s; its parameters stand for these nodes\n", v.Name, v.When)
+	fmt.Fprint(w, v.Nodes)
+	for _, source := range slices.Sorted(maps.Keys(v.Questions)) {
+		for _, q := range v.Questions[source] {
+			text := q.Text
+			if text == "" {
+				text = "everything"
+			}
+			fmt.Fprintf(w, "# %s asks, %s: %s\n", source, q.When, text)
+			if q.Here != "" {
+				fmt.Fprintf(w, "#   and looks here at: %s\n", q.Here)
+			}
+		}
+	}
+	for _, note := range v.Notes {
+		fmt.Fprintf(w, "# note: %s\n", note)
+	}
+	if v.Idle != "" {
+		fmt.Fprintf(w, "# a run does nothing: %s\n", v.Idle)
+		return
+	}
+	for _, target := range slices.Sorted(maps.Keys(v.Resting)) {
+		fmt.Fprintf(w, "# a run leaves %s alone: %s\n", target, v.Resting[target])
 	}
 }
 

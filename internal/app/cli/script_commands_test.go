@@ -46,7 +46,7 @@ import (
 //	tenant-values FILE          write the values of our rows, sorted, one a line
 //	lines-of EXPRESSION FILE    write what a JMESPath expression over stdout finds, sorted, one a line
 //	serving                     a process answers on the socket
-//	settled                     every source read, every node caught up
+//	settled                     every source but those of jobs read, every node caught up
 //	exits CODE COMMAND…         the exit code, exactly
 //	wait-exits CODE COMMAND…    poll a command until it ends so
 //	json EXPRESSION WANT        a JMESPath expression over stdout
