@@ -19,6 +19,23 @@ type Feedback struct {
 	Reports bool   `yaml:"reports" doc:"Pass on what a person says with remeld report: false positives and observations."`
 }
 
+// circular is the part of the configuration that asks for the tag that feedback sets, ""
+// for none: what was delivered would be withdrawn, lose its tag, and be sent again.
+func (c *Config) circular() string {
+	tag := strings.ToLower(c.Feedback.SentTag)
+	if tag == "" {
+		return ""
+	}
+	if c.TQL == "" && slices.ContainsFunc(c.Tags, func(t string) bool { return strings.EqualFold(t, tag) }) {
+		return "tags_filter"
+	}
+	query := strings.ToLower(c.TQL)
+	if slices.ContainsFunc([]string{`"`, `'`, "`"}, func(mark string) bool { return strings.Contains(query, mark+tag+mark) }) {
+		return "tql"
+	}
+	return ""
+}
+
 var (
 	_ sdk.Marker   = (*source)(nil)
 	_ sdk.Reporter = (*source)(nil)

@@ -56,3 +56,24 @@ func TestOneRefusalKeepsNoOtherFromItsTag(t *testing.T) {
 		}
 	}
 }
+
+// TestOwnTagIsNotAskedFor: neither way round, or delivery would turn in a circle.
+func TestOwnTagIsNotAskedFor(t *testing.T) {
+	for name, c := range map[string]struct {
+		tags []string
+		tql  string
+		want string
+	}{
+		"a filter":    {tags: []string{"other", "sent to defender"}, want: "tags_filter"},
+		"a query":     {tql: `not hasTag(name = 'Sent To Defender')`, want: "also in tql"},
+		"another tag": {tags: []string{"Sent"}},
+		"a part":      {tql: `tag = "Not Sent to Defender"`},
+	} {
+		cfg := defaults()
+		cfg.Feedback.SentTag, cfg.Tags, cfg.TQL = "Sent to Defender", c.tags, c.tql
+		errs := cfg.Validate()
+		if c.want == "" && len(errs) > 0 || c.want != "" && (len(errs) != 1 || !strings.Contains(errs[0].Error(), c.want)) {
+			t.Errorf("%s: %v", name, errs)
+		}
+	}
+}
