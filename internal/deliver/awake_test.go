@@ -154,6 +154,41 @@ func TestRenewalsDoNotWaitForOthers(t *testing.T) {
 	}
 }
 
+// TestANewNodeHoldsUpNoLiveOne: while the first plan of a node waits for a person, what
+// another one has at the tenant is renewed, and withdrawn where it must not be there; the
+// rest of both waits.
+func TestANewNodeHoldsUpNoLiveOne(t *testing.T) {
+	r := newRig(t, 100)
+	r.dests[0].Mode = ModeFirst
+	r.configure()
+	for _, h := range []string{"h1", "h2", "h3"} {
+		r.want("def", h+".evil.com", 80)
+	}
+	if _, err := r.m.PlanAndApply(t.Context(), "def", ApplyOptions{By: "ana"}); err != nil {
+		t.Fatal(err)
+	}
+	added := r.dests[0]
+	added.Node, added.Target = "new", r.tenant.door("app", "Audit")
+	r.dests = append(r.dests, added)
+	r.configure()
+	r.want("new", "n1.evil.com", 80)
+	r.want("def", "h4.evil.com", 80)
+	r.unwant("def", "h2.evil.com")
+	red := r.want("def", "h3.evil.com", 80)
+	red.Attrs.TLP = indicator.Red
+	r.clock.Advance(day)
+	r.loop()
+	r.tenantHas("h1.evil.com/Block", "h2.evil.com/Block")
+	if !r.condition("plan_waiting") {
+		t.Error("nobody is told")
+	}
+	for range 34 {
+		r.clock.Advance(day)
+		r.loop()
+	}
+	r.tenantHas("h1.evil.com/Block") // of what nobody wants the expiry is the withdrawal
+}
+
 // TestD15_RenewalCarriesWhatWaitsForARun: a record that changed after the last run, by a
 // preview or a run that was not finished, is renewed in time like any other. Its change
 // waited for a run until then, and the object would have lapsed with it.
