@@ -174,7 +174,7 @@ func (f *Feedback) tellOf(ctx context.Context, t *telling, failed error) error {
 		return f.deps.Conditions.Clear(ctx, t.node, kind)
 	}
 	return f.deps.Conditions.Raise(ctx, condition.Condition{
-		Node: t.node, Kind: kind, Message: fmt.Sprintf("of %d indicators the source cannot be told whether they are delivered: %s", barred, why),
+		Node: t.node, Kind: kind, Message: fmt.Sprintf("of %d delivered indicators the source cannot be told: %s", barred, why),
 		Help: "give the login the right, or take the feedback out of the node; it is tried again once a day",
 	})
 }

@@ -375,6 +375,16 @@ func TestTokenRenewal(t *testing.T) {
 	}
 }
 
+// TestNoLoginInTheURL: the base URL stands in errors and in what the doctor says.
+func TestNoLoginInTheURL(t *testing.T) {
+	t.Parallel()
+	c := Connection{URL: "https://jane:hunter2@app.threatconnect.example/api", AccessID: "1", SecretKey: "x"}
+	errs := c.Validate()
+	if len(errs) != 1 || !strings.Contains(errs[0].Error(), "url: holds a user name") || strings.Contains(errs[0].Error(), "hunter2") {
+		t.Errorf("%v", errs)
+	}
+}
+
 // TestTokenIsRenewedOnce: calls that were refused with one token at the same time change
 // it once; an instance that lets a token end with its renewal would refuse them else.
 func TestTokenIsRenewedOnce(t *testing.T) {
