@@ -13,7 +13,8 @@ type Marker interface {
 	Mark() string
 	// SetMark puts the mark on the items, or takes it off, and says in each item what
 	// came of it. It may be called again for what it did before: that changes nothing.
-	// An error, an *Error, means that none of the items may be taken for done.
+	// An error, an *Error, means that none of the items may be taken for done; where the
+	// mark was put on before it, Told is set.
 	SetMark(ctx context.Context, mark string, on bool, items []Marked) error
 }
 
@@ -25,8 +26,8 @@ type Marked struct {
 	// Told is what SetMark needs to take the mark off again: it is set when the mark is
 	// put on and handed back then.
 	Told []byte
-	// Barred says why the mark cannot be put on although the service is well: a right
-	// that is missing. It is set by SetMark.
+	// Barred says why the mark cannot be put on, or taken off, although the service is
+	// well: a right that is missing, or a value it refuses. It is set by SetMark.
 	Barred string
 }
 

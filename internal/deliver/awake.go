@@ -104,6 +104,22 @@ func (p *planner) renews(s *site, w *want) bool {
 	})
 }
 
+// renewAsIs renews with the body it has an object whose change waits for a run of those
+// who want it, where it is due: it would lapse with its change otherwise.
+func (p *planner) renewAsIs(s *site, w *want, r *ledger.Row) *Item {
+	for _, want := range w.wants {
+		if i := p.nodeAt(s, want.Node); i < 0 || !p.asleep[i] {
+			return nil
+		}
+	}
+	if !p.renews(s, w) || !p.due(s, r, w) || !r.ValidUntil.IsZero() && !r.ValidUntil.After(r.Expires) {
+		return nil
+	}
+	it := p.item(s, w, Renew)
+	it.Reason, it.Held = reason.NextRun, true
+	return it
+}
+
 // approvers are the nodes whose first plan it is: those of the run, or all that the plan
 // gives something new.
 func (p *Plan) approvers(dests []*Destination, run []string) []*Destination {

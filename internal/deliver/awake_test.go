@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -150,6 +151,107 @@ func TestRenewalsDoNotWaitForOthers(t *testing.T) {
 	r.tenantHas("h1.evil.com/Block")
 	if now := r.tenant.live()["h1.evil.com/Block"].Expires; !now.After(first) {
 		t.Errorf("not renewed: it ends %s", now)
+	}
+}
+
+// TestANewNodeHoldsUpNoLiveOne: while the first plan of a node waits for a person, what
+// another one has at the tenant is renewed, and withdrawn where it must not be there; the
+// rest of both waits.
+func TestANewNodeHoldsUpNoLiveOne(t *testing.T) {
+	r := newRig(t, 100)
+	r.dests[0].Mode = ModeFirst
+	r.configure()
+	for _, h := range []string{"h1", "h2", "h3"} {
+		r.want("def", h+".evil.com", 80)
+	}
+	if _, err := r.m.PlanAndApply(t.Context(), "def", ApplyOptions{By: "ana"}); err != nil {
+		t.Fatal(err)
+	}
+	added := r.dests[0]
+	added.Node, added.Target = "new", r.tenant.door("app", "Audit")
+	r.dests = append(r.dests, added)
+	r.configure()
+	r.want("new", "n1.evil.com", 80)
+	r.want("def", "h4.evil.com", 80)
+	r.unwant("def", "h2.evil.com")
+	red := r.want("def", "h3.evil.com", 80)
+	red.Attrs.TLP = indicator.Red
+	r.clock.Advance(day)
+	r.loop()
+	r.tenantHas("h1.evil.com/Block", "h2.evil.com/Block")
+	if !r.condition("plan_waiting") {
+		t.Error("nobody is told")
+	}
+	for range 34 {
+		r.clock.Advance(day)
+		r.loop()
+	}
+	r.tenantHas("h1.evil.com/Block") // of what nobody wants the expiry is the withdrawal
+}
+
+// TestD15_RenewalCarriesWhatWaitsForARun: a record that changed after the last run, by a
+// preview or a run that was not finished, is renewed in time like any other. Its change
+// waited for a run until then, and the object would have lapsed with it.
+func TestD15_RenewalCarriesWhatWaitsForARun(t *testing.T) {
+	r := twoJobs(t, 100)
+	r.want("a", "h1.evil.com", 60)
+	r.want("b", "h2.evil.com", 60)
+	r.run("a", "ana")
+	r.run("b", "ana")
+	r.dests[1].RenewOnChange = true
+	r.configure()
+	for node, host := range map[string]string{"a": "h1.evil.com", "b": "h2.evil.com"} {
+		r.want(node, host, 95)
+	}
+	before := r.tenant.writes()
+	for range 20 {
+		r.clock.Advance(day)
+		r.loop()
+	}
+	if n := r.tenant.writes() - before; n > 0 {
+		t.Errorf("%d writes before the renewal is due", n)
+	}
+	for range 20 {
+		r.clock.Advance(day)
+		r.loop()
+	}
+	r.tenantHas("h1.evil.com/Block") // the other's job lets lapse what no run sent
+}
+
+// TestJobsObjectsKeepTheirSlotsBetweenRuns: another node's better record waits for the
+// slot, and its delivery has nothing left to do meanwhile.
+func TestJobsObjectsKeepTheirSlotsBetweenRuns(t *testing.T) {
+	r := newRig(t, 3)
+	job := r.dests[0]
+	job.Node, job.ByJob, job.Mode, job.Target = "job", true, ModeFirst, r.tenant.door("app", "Audit")
+	r.dests = append(r.dests, job)
+	r.configure()
+	r.want("job", "j1.evil.com", 60)
+	r.want("job", "j2.evil.com", 60)
+	r.run("job", "ana")
+	r.clock.Advance(3 * day)
+	r.want("def", "h1.evil.com", 99)
+	r.want("def", "h2.evil.com", 99)
+	for range 5 {
+		r.clock.Advance(time.Hour)
+		r.loop()
+	}
+	r.tenantHas("h1.evil.com/Block", "j1.evil.com/Audit", "j2.evil.com/Audit")
+	p, err := r.m.Plan(t.Context(), "def", PlanOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Actions[Delete] > 0 || p.Actions[Create] > 0 || p.Reasons[reason.Quota] != 1 {
+		t.Errorf("actions %v, reasons %v", p.Actions, p.Reasons)
+	}
+	if g, _ := r.m.groupOf("def"); g.run.failures > 0 {
+		t.Errorf("delivery failed %d times in a row", g.run.failures)
+	}
+	if _, err := r.m.PlanAndApply(t.Context(), "def", ApplyOptions{By: "ana"}); err != nil {
+		t.Fatal(err)
+	}
+	if live := r.tenant.names(); !slices.Contains(live, "h2.evil.com/Block") {
+		t.Errorf("what a person asks for takes the slots that its records rank for: %v", live)
 	}
 }
 

@@ -83,6 +83,9 @@ func (p *planner) wantedItems(s *site, w *want) []*Item {
 		}
 		return p.create(s, w, r)
 	case changed(r, w.object):
+		if it := p.renewAsIs(s, w, r); it != nil {
+			return []*Item{it}
+		}
 		return []*Item{p.item(s, w, Update)}
 	case p.renews(s, w) && p.due(s, r, w):
 		return []*Item{p.item(s, w, Renew)}

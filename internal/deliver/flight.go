@@ -37,6 +37,10 @@ func (a *applier) accepted(ctx context.Context, op sdk.OpName, items []*Item) (m
 			}
 			continue
 		}
+		if err := f.land(ctx, 0); err != nil { // it goes alone
+			f.lose(ctx)
+			return all, err
+		}
 		took, err := a.sendChunk(ctx, c)
 		if err != nil {
 			return all, err

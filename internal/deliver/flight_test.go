@@ -22,6 +22,9 @@ type distant struct {
 	at      []time.Time // when each write call reached the service
 	most    int         // calls under way at once
 	now     atomic.Int32
+	// meets is asked in each call how much longer it takes and how it
+	// ends; nil is as ever.
+	meets func(body string) (time.Duration, error)
 }
 
 func (d *distant) Send(ctx context.Context, op sdk.OpName, body []byte) (sdk.Answer, error) {
@@ -30,7 +33,14 @@ func (d *distant) Send(ctx context.Context, op sdk.OpName, body []byte) (sdk.Ans
 	d.mu.Lock()
 	d.at, d.most = append(d.at, time.Now()), max(d.most, n)
 	d.mu.Unlock()
-	time.Sleep(d.latency)
+	var more time.Duration
+	var failed error
+	if d.meets != nil {
+		more, failed = d.meets(string(body))
+	}
+	if time.Sleep(d.latency + more); failed != nil {
+		return sdk.Answer{}, failed
+	}
 	ans, err := d.door.Send(ctx, op, body)
 	ans.ServerTime = time.Time{} // the twin's clock is another one
 	return ans, err
@@ -200,6 +210,46 @@ func TestD12_FaultsAmongCallsInFlight(t *testing.T) {
 			r.quiet()
 		})
 	}
+}
+
+// After a failure a call goes alone, and an apply that ends has none under way: it might
+// be looked up, or made again, before it reached the service.
+func TestD11_NothingIsUnderWayAfterAnApply(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, d := faraway(t, 1, 1000)
+		r.wantMany(600)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var mu sync.Mutex
+		calls, after, failed := 0, -1, "" // after counts those since the failed one was repeated
+		d.meets = func(body string) (time.Duration, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			calls++
+			switch {
+			case calls == 10:
+				failed = body
+				return 0, &sdk.Error{Failure: sdk.Unavailable, Message: "injected"}
+			case body == failed || after >= 0:
+				after++
+			}
+			switch after {
+			case 1:
+				return 10 * time.Second, nil
+			case 2:
+				cancel()
+				return 0, &sdk.Error{Failure: sdk.InDoubt, Message: "injected"}
+			}
+			return 0, nil
+		}
+		r.m.deps.Refresh = func(context.Context) error { synctest.Wait(); return nil } // calls begin in their order
+		if _, err := r.m.Apply(ctx, r.plan(), ApplyOptions{}); !errors.Is(err, context.Canceled) {
+			t.Fatalf("err %v", err)
+		}
+		if n := d.now.Load(); n > 0 || after != 2 {
+			t.Errorf("%d calls under way, %d after the failure", n, after)
+		}
+	})
 }
 
 // A command that is ended while calls are under way settles what was taken, and the

@@ -29,16 +29,36 @@ func (g *group) jobNodes() []string {
 	return out
 }
 
+// standing are the nodes whose objects the loop keeps whatever else waits: those of jobs
+// and, where the plan waits for a person, those whose own first plan was approved. What
+// another node at the tenant waits for is no reason to let theirs lapse.
+func (m *Manager) standing(ctx context.Context, g *group, waiting bool) ([]string, error) {
+	nodes := g.jobNodes()
+	for _, d := range g.dests {
+		if !waiting || d.ByJob || d.Mode == ModePlan {
+			continue
+		}
+		first, err := m.first(ctx, []*Destination{d})
+		if err != nil {
+			return nil, err
+		}
+		if !first {
+			nodes = append(nodes, d.Node)
+		}
+	}
+	return nodes, nil
+}
+
 // betweenRuns are the identities that the loop may apply at a group where a job has
-// nodes, nil where it has none: of the job's objects those that are due for renewal,
-// and those that must not be there (SEMANTICS D7); everything else waits for its run.
-// Where the plan waits for a person, what belongs to no job waits as well. n is how many
-// items they are.
-func (g *group) betweenRuns(p *Plan, waiting bool) (only map[string]bool, n int) {
-	jobs := g.jobNodes()
-	if len(jobs) == 0 {
+// nodes, or where the plan waits for a person; nil is everything. Of the objects of the
+// nodes that stand, those that are due for renewal, and those that must not be there
+// (SEMANTICS D7); everything else of a job's waits for its run, and where the plan waits
+// for a person what belongs to no job waits as well. n is how many items they are.
+func (g *group) betweenRuns(p *Plan, waiting bool, standing []string) (only map[string]bool, n int) {
+	if len(standing) == 0 {
 		return nil, 0
 	}
+	jobs := g.jobNodes()
 	only = map[string]bool{}
 	for _, it := range p.Items {
 		own := !waiting && !it.concerns(jobs)
@@ -46,9 +66,9 @@ func (g *group) betweenRuns(p *Plan, waiting bool) (only map[string]bool, n int)
 		case Frozen, Adopt:
 			continue
 		case Renew, Gone:
-			own = own || it.concerns(jobs)
+			own = own || it.concerns(standing)
 		case Delete:
-			own = own || it.concerns(jobs) && it.Reason.Protective()
+			own = own || it.concerns(standing) && it.Reason.Protective()
 		}
 		if own {
 			only[it.Identity] = true

@@ -122,7 +122,7 @@ func (m *Manager) prepareSite(ctx context.Context, s *site, opts PlanOptions) er
 func (m *Manager) newPlanner(ctx context.Context, g *group, sites []*site, opts PlanOptions) (*planner, error) {
 	now := m.deps.Clock.Now()
 	p := &planner{set: m.set, now: now, up: m.deps.Upstream, sites: sites, byDomain: map[string]*site{}, dests: g.dests,
-		settled: true, allowOK: true, plan: newPlan(g.name, now, m.set.PlanLife), holders: holdersOf(sites), kept: map[string]int{}, lifted: map[string]*liftedSet{}}
+		settled: true, allowOK: true, between: len(opts.Run) == 0 && !opts.Person, plan: newPlan(g.name, now, m.set.PlanLife), holders: holdersOf(sites), kept: map[string]int{}, lifted: map[string]*liftedSet{}}
 	for _, s := range sites {
 		p.byDomain[s.domain] = s
 		p.plan.Ledger[s.domain] = s.book.Meta.Version

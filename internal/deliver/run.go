@@ -179,7 +179,11 @@ func (m *Manager) step(ctx context.Context, g *group, now time.Time) error {
 		g.run.listedAt = now
 	}
 	waiting, err := m.waits(ctx, g, p)
-	only, n := g.betweenRuns(p, waiting)
+	if err != nil {
+		return err
+	}
+	standing, err := m.standing(ctx, g, waiting)
+	only, n := g.betweenRuns(p, waiting, standing)
 	if err != nil || waiting && n == 0 {
 		g.run.plannedOn, g.run.plannedAt = heads, now
 		return err

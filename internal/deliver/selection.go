@@ -43,6 +43,7 @@ type planner struct {
 	settled  bool
 	allowOK  bool
 	asleep   []bool // nodes that get nothing new, see awake.go
+	between  bool   // nobody runs or asks: what asleep nodes have keeps its slot
 	// dormant are asleep nodes whose sources are not settled; own is what asleep nodes
 	// have an object of.
 	dormant map[string]bool
@@ -114,7 +115,7 @@ func (p *planner) offer(node int, rec *indicator.Record, hand bool) {
 		return
 	}
 	e.Rank = e.Rank.Incumbent(p.margin())
-	if p.now.Sub(since) < p.set.MinTenure || !p.settled || p.dormant[p.dests[node].Node] {
+	if p.now.Sub(since) < p.set.MinTenure || !p.settled || p.dormant[p.dests[node].Node] || p.between && p.asleep[node] {
 		e.Rank = e.Rank.Tenured()
 	}
 	e.Rec = cloneRecord(rec)

@@ -165,6 +165,7 @@ func (p *polling) read(ctx context.Context) error {
 	}
 	refused, digest := p.in.close()
 	p.digest = digest
+	p.digest.shape = p.shape
 	p.report = PollReport{
 		At: p.now, NotModified: p.result.NotModified, Body: p.result.Body, Refused: refused, Samples: p.in.samples, Notes: p.result.Notes,
 		Uncomputed: n.enrich.failed.Swap(0),

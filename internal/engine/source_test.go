@@ -137,6 +137,32 @@ func TestE4_ChangesConfirmTheRest(t *testing.T) {
 	})
 }
 
+// A whole read that lists exactly what the changes before it named is no repetition of
+// them: what it does not list is gone. Were it taken for one, what left a source without
+// a word, as by a tag taken off, would stay for ever: of changes there are none then, and
+// nothing is what the whole read lists.
+func TestE4_WholeReadIsNoRepetitionOfChanges(t *testing.T) {
+	t.Parallel()
+	for name, left := range map[string][]string{"the changed one is left": {"a.example.com"}, "none is left": nil} {
+		t.Run(name, func(t *testing.T) {
+			onStores(t, func(w *world) {
+				a := list("a.example.com", "b.example.com")
+				a.info.Shape, a.shape, a.next = sdk.Changes, sdk.Snapshot, []byte("t")
+				w.apply(source("a", a))
+				w.poll("a")
+				a.set(left...)
+				for range 2 { // of which each is one complete poll without the others
+					a.shape = sdk.Changes
+					w.poll("a")
+					a.shape = sdk.Snapshot
+					w.poll("a")
+				}
+				w.want("a", left...)
+			})
+		})
+	}
+}
+
 func TestE5_WithdrawalAfterTwoCompletePollsWithoutARow(t *testing.T) {
 	t.Parallel()
 	onStores(t, func(w *world) {

@@ -67,10 +67,15 @@ type wait struct {
 
 // entry is what was told of one value.
 type entry struct {
-	Mark   string    `json:"mark"`
-	Told   []byte    `json:"told,omitempty"`
-	Barred string    `json:"barred,omitempty"`
-	At     time.Time `json:"at"`
+	Mark   string `json:"mark"`
+	Told   []byte `json:"told,omitempty"`
+	Barred string `json:"barred,omitempty"`
+	// Open: the call that put the mark on failed in the middle; it is made again, and what
+	// Told says can be taken off meanwhile.
+	Open bool `json:"open,omitempty"`
+	// Stuck: what is Barred is taking the mark off.
+	Stuck bool      `json:"stuck,omitempty"`
+	At    time.Time `json:"at"`
 }
 
 // New returns a Feedback; it makes no call.
@@ -196,13 +201,16 @@ func (f *Feedback) known(ctx context.Context, name string) (map[string]entry, er
 // differ says which marks are to be taken off and which put on, in the order of keys.
 func differ(known map[string]entry, delivered map[string]bool, mark string, now time.Time) (off, on []string) {
 	for key, e := range known {
+		if e.Stuck && now.Sub(e.At) < barredFor {
+			continue
+		}
 		if !delivered[key] || e.Mark != mark {
 			off = append(off, key)
 		}
 	}
 	for key := range delivered {
 		e, told := known[key]
-		if !told || e.Mark != mark || e.Barred != "" && now.Sub(e.At) >= barredFor {
+		if !told || e.Open || e.Stuck || e.Mark != mark || e.Barred != "" && now.Sub(e.At) >= barredFor {
 			on = append(on, key)
 		}
 	}

@@ -46,6 +46,7 @@ type service struct {
 	has    map[string]bool // "mark value"
 	barred map[string]bool
 	fails  error
+	in     string // with fails: those before this value are done
 	calls  int
 }
 
@@ -53,15 +54,17 @@ func (s *service) Mark() string { return s.mark }
 
 func (s *service) SetMark(_ context.Context, mark string, on bool, items []sdk.Marked) error {
 	s.calls++
-	if s.fails != nil {
+	if s.fails != nil && s.in == "" {
 		return s.fails
 	}
 	for i := range items {
 		value := items[i].Indicator.Value
 		switch {
+		case s.fails != nil && value == s.in:
+			return s.fails
 		case on && items[i].Attrs == nil, !on && string(items[i].Told) != "id of "+value:
 			return fmt.Errorf("asked about %s without what it takes", value)
-		case on && s.barred[value]:
+		case s.barred[value]:
 			items[i].Barred = "may not change " + value
 		case on:
 			s.has[mark+" "+value], items[i].Told = true, []byte("id of "+value)
@@ -239,4 +242,51 @@ func TestMissingRight(t *testing.T) {
 	r.delivered = nil
 	r.pass()
 	r.want()
+}
+
+// TestFailedInTheMiddle: what was marked before a call failed is marked no twice and is
+// taken off when it is delivered no more, even if the call never succeeds.
+func TestFailedInTheMiddle(t *testing.T) {
+	r := newRig(t)
+	r.known, r.delivered = []string{"a.example", "b.example"}, []string{"a.example", "b.example"}
+	r.service.fails, r.service.in = &sdk.Error{Failure: sdk.Unavailable, Message: "down"}, "b.example"
+	r.pass()
+	r.want("sent a.example")
+	r.delivered = []string{"b.example"}
+	r.clock.now = r.clock.now.Add(maxWait)
+	r.open()
+	r.pass()
+	r.want()
+	r.delivered, r.service.fails = r.known, nil
+	r.open()
+	r.pass()
+	r.want("sent a.example", "sent b.example")
+	calls := r.service.calls
+	r.pass()
+	if all := r.set.List(); len(all) != 0 || r.service.calls != calls {
+		t.Errorf("%d calls for nothing, conditions %+v", r.service.calls-calls, all)
+	}
+}
+
+// TestMarkThatCannotBeTakenOff: it is told to a person and tried once a day, not forgotten.
+func TestMarkThatCannotBeTakenOff(t *testing.T) {
+	r := newRig(t)
+	r.known, r.delivered = []string{"a.example"}, []string{"a.example"}
+	r.pass()
+	r.delivered, r.service.barred["a.example"] = nil, true
+	calls := r.service.calls
+	for range 12 * 60 {
+		r.pass()
+	}
+	if all := r.set.List(); len(all) != 1 || !strings.Contains(all[0].Message, "may not change a.example") || r.service.calls != calls+1 {
+		t.Errorf("%d calls, conditions %+v", r.service.calls-calls, all)
+	}
+	r.service.barred = nil
+	for range 13 * 60 {
+		r.pass()
+	}
+	r.want()
+	if all := r.set.List(); len(all) != 0 {
+		t.Errorf("conditions %+v", all)
+	}
 }

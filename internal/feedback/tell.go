@@ -3,6 +3,7 @@ package feedback
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -21,7 +22,7 @@ type telling struct {
 }
 
 // takeOff takes marks off. The entry goes once the service confirmed it: a process that
-// ends in between asks for it again.
+// ends in between asks for it again, and so is asked for what the service does not let go.
 func (t *telling) takeOff(ctx context.Context, keys []string, known map[string]entry) error {
 	byMark := map[string][]string{}
 	for _, key := range keys {
@@ -42,17 +43,25 @@ func (t *telling) takeOffSome(ctx context.Context, mark string, keys []string, k
 	var items []sdk.Marked
 	c := &store.Commit{}
 	for _, key := range keys {
-		c.Writes = append(c.Writes, store.Write{Space: space + t.node, Key: []byte(key), Delete: true})
-		if e := known[key]; e.Told != nil {
-			i, err := indicator.FromKey([]byte(key))
-			if err != nil {
-				return fmt.Errorf("read what %s was told: %w", t.node, err)
-			}
-			items = append(items, sdk.Marked{Indicator: i, Told: e.Told})
+		e := known[key]
+		if e.Told == nil {
+			c.Writes = append(c.Writes, store.Write{Space: space + t.node, Key: []byte(key), Delete: true})
+			continue
 		}
+		i, err := indicator.FromKey([]byte(key))
+		if err != nil {
+			return fmt.Errorf("read what %s was told: %w", t.node, err)
+		}
+		items = append(items, sdk.Marked{Indicator: i, Told: e.Told})
 	}
 	if len(items) > 0 {
 		if err := t.marker.SetMark(ctx, mark, false, items); err != nil {
+			return err
+		}
+	}
+	for i := range items {
+		e := entry{Mark: mark, Told: items[i].Told, Barred: items[i].Barred, Stuck: true, At: t.now.UTC()}
+		if err := t.note(c, &items[i], e, e.Barred == ""); err != nil {
 			return err
 		}
 	}
@@ -69,21 +78,34 @@ func (t *telling) putOn(ctx context.Context, keys []string) error {
 		if len(items) == 0 {
 			continue
 		}
-		if err := t.marker.SetMark(ctx, t.marker.Mark(), true, items); err != nil {
-			return err
-		}
+		failed := t.marker.SetMark(ctx, t.marker.Mark(), true, items)
 		c := &store.Commit{}
 		for i := range items {
-			value, err := json.Marshal(entry{Mark: t.marker.Mark(), Told: items[i].Told, Barred: items[i].Barred, At: t.now.UTC()})
-			if err != nil {
-				return fmt.Errorf("keep what %s was told: %w", t.node, err)
+			if failed != nil && items[i].Told == nil {
+				continue // as it was
 			}
-			c.Writes = append(c.Writes, store.Write{Space: space + t.node, Key: items[i].Indicator.AppendKey(nil), Value: value})
+			e := entry{Mark: t.marker.Mark(), Told: items[i].Told, Barred: items[i].Barred, Open: failed != nil, At: t.now.UTC()}
+			if err := t.note(c, &items[i], e, false); err != nil {
+				return err
+			}
 		}
-		if err := t.keep(ctx, c); err != nil {
+		if err := errors.Join(failed, t.keep(ctx, c)); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// note adds to a commit what was told of an item, or that nothing is told of it any more.
+func (t *telling) note(c *store.Commit, item *sdk.Marked, e entry, forget bool) error {
+	w := store.Write{Space: space + t.node, Key: item.Indicator.AppendKey(nil), Delete: forget}
+	if !forget {
+		var err error
+		if w.Value, err = json.Marshal(e); err != nil {
+			return fmt.Errorf("keep what %s was told: %w", t.node, err)
+		}
+	}
+	c.Writes = append(c.Writes, w)
 	return nil
 }
 
@@ -106,6 +128,9 @@ func (t *telling) items(ctx context.Context, keys []string) ([]sdk.Marked, error
 }
 
 func (t *telling) keep(ctx context.Context, c *store.Commit) error {
+	if len(c.Writes) == 0 {
+		return nil
+	}
 	if _, err := t.deps.Store.Commit(ctx, c); err != nil {
 		return fmt.Errorf("keep what %s was told: %w", t.node, err)
 	}

@@ -375,6 +375,61 @@ func TestTokenRenewal(t *testing.T) {
 	}
 }
 
+// TestNoLoginInTheURL: the base URL stands in errors and in what the doctor says.
+func TestNoLoginInTheURL(t *testing.T) {
+	t.Parallel()
+	c := Connection{URL: "https://jane:hunter2@app.threatconnect.example/api", AccessID: "1", SecretKey: "x"}
+	errs := c.Validate()
+	if len(errs) != 1 || !strings.Contains(errs[0].Error(), "url: holds a user name") || strings.Contains(errs[0].Error(), "hunter2") {
+		t.Errorf("%v", errs)
+	}
+}
+
+// TestTokenIsRenewedOnce: calls that were refused with one token at the same time change
+// it once; an instance that lets a token end with its renewal would refuse them else.
+func TestTokenIsRenewedOnce(t *testing.T) {
+	t.Parallel()
+	ck := &clock{now: time.Date(2026, 1, 10, 0, 0, 0, 0, time.UTC)}
+	token := func(n int) string { return fmt.Sprintf("API:7:%d:%d:sig", n, ck.now.Add(3*time.Hour).UnixMilli()) }
+	const calls = 4
+	var mu sync.Mutex
+	var all sync.WaitGroup // until every call was refused once
+	all.Add(calls)
+	renewals := 0
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "TC-Token "+token(0) {
+			all.Done()
+			all.Wait()
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case r.URL.Path == "/api/appAuth" && r.URL.Query().Get("expiredToken") == token(renewals):
+			renewals++
+			fmt.Fprintf(w, `{"apiToken":%q}`, token(renewals))
+		case renewals > 0 && r.Header.Get("Authorization") == "TC-Token "+token(renewals):
+			fmt.Fprint(w, `{"data":[],"status":"Success"}`)
+		default:
+			w.WriteHeader(http.StatusUnauthorized)
+			fmt.Fprint(w, `{"message":"Unauthorized","status":"Error"}`)
+		}
+	}))
+	t.Cleanup(srv.Close)
+	c := New(Options{Connection: Connection{URL: srv.URL + "/api", Token: sdk.Secret(token(0))}, HTTP: srv.Client(), Clock: ck})
+	errs := make(chan error, calls)
+	for range calls {
+		go func() { errs <- c.Indicators(t.Context(), Query{}, nil, func(*Indicator) error { return nil }) }()
+	}
+	for range calls {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	if renewals != 1 {
+		t.Errorf("renewed %d times", renewals)
+	}
+}
+
 // TestLongQueryGoesAsBody: from 2,000 characters on.
 func TestLongQueryGoesAsBody(t *testing.T) {
 	t.Parallel()

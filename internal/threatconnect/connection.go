@@ -34,6 +34,8 @@ func (c *Connection) Validate() []error {
 	u, err := url.Parse(c.URL)
 	switch {
 	case c.URL == "":
+	case err == nil && u.User != nil: // not repeated: it is printed with the connection's errors
+		add("url", "holds a user name or a password", "take it out, and give access_id and secret_key, or token")
 	case err != nil || u.Scheme != "https" || u.Host == "":
 		add("url", fmt.Sprintf("%q is not an https URL", c.URL), "ThreatConnect answers on https only: https://app.threatconnect.com/api")
 	case u.RawQuery != "" || u.Fragment != "":

@@ -89,10 +89,15 @@ func (l *tokenLogin) authorize(ctx context.Context, c *Client, req *http.Request
 }
 
 // recover changes a temporary token for a new one, where that is granted; the call is
-// made once more in any case, as one 401 alone may be the instance's.
-func (l *tokenLogin) recover(ctx context.Context, c *Client, _ *http.Response) bool {
+// made once more in any case, as one 401 alone may be the instance's. Of several calls
+// that were refused with one token the first changes it: the others would change the
+// new one, and take it from whoever sends it just then.
+func (l *tokenLogin) recover(ctx context.Context, c *Client, resp *http.Response) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if resp.Request != nil && resp.Request.Header.Get("Authorization") != "TC-Token "+l.token {
+		return true
+	}
 	if _, known := expiry(l.token); known {
 		if err := l.renew(ctx, c); err != nil {
 			c.o.Log.Debug("the token was refused and not renewed; the call is made once more", "err", err)

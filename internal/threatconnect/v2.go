@@ -40,7 +40,7 @@ type QueryV2 struct {
 // BranchesV2 lists the kinds of indicators the instance has.
 func (c *Client) BranchesV2(ctx context.Context) ([]Branch, error) {
 	var out []Branch
-	err := c.pageV2(ctx, "/v2/types/indicatorTypes", nil, "indicatorType", &out)
+	_, err := c.pageV2(ctx, "/v2/types/indicatorTypes", all(), "indicatorType", &out)
 	if err != nil && sdk.FailureOf(err) == sdk.Missing {
 		out, err = oldBranches, nil
 	}
@@ -50,8 +50,15 @@ func (c *Client) BranchesV2(ctx context.Context) ([]Branch, error) {
 // OwnersV2 lists the owners the API user may read.
 func (c *Client) OwnersV2(ctx context.Context) ([]Owner, error) {
 	var out []Owner
-	return out, c.pageV2(ctx, "/v2/owners", nil, "owner", &out)
+	total, err := c.pageV2(ctx, "/v2/owners", all(), "owner", &out)
+	if err == nil && len(out) < total {
+		err = &sdk.Error{Failure: sdk.Permanent, Message: fmt.Sprintf("ThreatConnect lists %d of %d owners; the others would look as if they were empty", len(out), total)}
+	}
+	return out, err
 }
+
+// all asks for a listing that is not paged in one answer.
+func all() url.Values { return url.Values{"resultLimit": {strconv.Itoa(MaxPage)}} }
 
 // readings is how often a listing that changed under the reader is begun anew.
 const readings = 4
@@ -91,12 +98,14 @@ func (l *listingV2) read(ctx context.Context) (whole bool, err error) {
 	if !l.q.Since.IsZero() {
 		v.Set("modifiedSince", l.q.Since.UTC().Format(time.RFC3339))
 	}
-	for start, last := 0, int64(0); ; {
+	for start, last, total := 0, int64(0), 0; ; {
 		v.Set("resultStart", strconv.Itoa(start))
 		var page []map[string]any
-		if err := l.client.pageV2(ctx, "/v2/indicators/"+l.q.Branch.Path, v, l.q.Branch.Entity, &page); err != nil {
+		n, err := l.client.pageV2(ctx, "/v2/indicators/"+l.q.Branch.Path, v, l.q.Branch.Entity, &page)
+		if err != nil {
 			return false, err
 		}
+		total = max(total, n) // the first page alone says it
 		if start > 0 && (len(page) == 0 || idOf(page[0]) != last) {
 			return false, nil
 		}
@@ -113,7 +122,9 @@ func (l *listingV2) read(ctx context.Context) (whole bool, err error) {
 		if l.progress != nil && len(l.seen) > before {
 			l.progress(len(l.seen))
 		}
-		if len(page) < size {
+		// A page that is shorter than asked for is the last one, unless the instance gives
+		// no longer ones and says that there is more.
+		if len(page) < size && (start+len(page) >= total || len(page) < 2) {
 			return true, nil
 		}
 		start += len(page) - 1
@@ -143,9 +154,10 @@ func (l *listingV2) hand(object map[string]any) error {
 	return l.fn(&i)
 }
 
-// pageV2 reads one answer of version 2: {"data": {"resultCount": n, ENTITY: …}}.
-func (c *Client) pageV2(ctx context.Context, path string, v url.Values, entity string, out any) error {
-	return c.get(ctx, path, v, func(r io.Reader) error {
+// pageV2 reads one answer of version 2: {"data": {"resultCount": n, ENTITY: …}}. total is
+// how many there are on all pages, 0 where the answer does not say.
+func (c *Client) pageV2(ctx context.Context, path string, v url.Values, entity string, out any) (total int, err error) {
+	err = c.get(ctx, path, v, func(r io.Reader) error {
 		return envelope(r, func(name string, dec *jsontext.Decoder) error {
 			if name != "data" || dec.PeekKind() != '{' {
 				return dec.SkipValue()
@@ -153,6 +165,11 @@ func (c *Client) pageV2(ctx context.Context, path string, v url.Values, entity s
 			var data map[string]jsontext.Value
 			if err := json.UnmarshalDecode(dec, &data, lenient); err != nil {
 				return err
+			}
+			if n := data["resultCount"]; n.Kind() == '0' {
+				if err := json.Unmarshal(n, &total); err != nil {
+					return err
+				}
 			}
 			list := data[entity]
 			if len(list) == 0 || list.Kind() == 'n' {
@@ -164,4 +181,5 @@ func (c *Client) pageV2(ctx context.Context, path string, v url.Values, entity s
 			return json.Unmarshal(list, out, lenient)
 		})
 	})
+	return total, err
 }

@@ -17,6 +17,7 @@ import (
 type oldInstance struct {
 	ids    []int
 	pages  int
+	most   int                                      // rows a page at most, whatever is asked for; 0 is no such limit
 	before func(page int) (status int, body string) // in place of a page, 0 for none
 	after  func(page int)                           // changes the data behind a page
 }
@@ -32,6 +33,9 @@ func (in *oldInstance) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	start, _ := strconv.Atoi(r.URL.Query().Get("resultStart"))
 	limit, _ := strconv.Atoi(r.URL.Query().Get("resultLimit"))
+	if in.most > 0 {
+		limit = min(limit, in.most)
+	}
 	some := in.ids[min(start, len(in.ids)):min(start+limit, len(in.ids))]
 	var rows []string
 	for _, id := range some {
@@ -65,6 +69,27 @@ func upTo(n int) []int {
 		out[i] = i + 1
 	}
 	return out
+}
+
+// TestV2ShorterPagesThanAskedFor: an instance that gives no longer ones is read to the end
+// by its own count; cut off there, most of it would look as if it were gone.
+func TestV2ShorterPagesThanAskedFor(t *testing.T) {
+	t.Parallel()
+	for _, most := range []int{2, 7, 25} {
+		in := &oldInstance{ids: upTo(25), most: most}
+		if got, err := in.read(t, 1000); err != nil || !slices.Equal(got, upTo(25)) {
+			t.Errorf("pages of %d: %v, %v", most, got, err)
+		}
+	}
+	in := &oldInstance{ids: upTo(25), most: 7}
+	in.after = func(page int) {
+		if page == 2 {
+			in.ids = in.ids[:20] // the count was another one
+		}
+	}
+	if got, err := in.read(t, 1000); err != nil || !slices.Equal(got, upTo(20)) {
+		t.Errorf("%v, %v", got, err)
+	}
 }
 
 // TestV2PagingOnChangingData: rows that are taken out while others are read move the

@@ -3,6 +3,7 @@ package threatconnect
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -196,6 +197,34 @@ func TestFailuresAndTheCursor(t *testing.T) {
 				got = w.poll()
 			}
 			w.want(got, "-a.example")
+		})
+	}
+}
+
+// TestTextsThatNoQueryHolds: what an instance says was touched is asked for in queries that
+// it and we can read, whatever its texts are; one that cannot be asked for keeps no other
+// from being withdrawn.
+func TestTextsThatNoQueryHolds(t *testing.T) {
+	for name, texts := range map[string][]string{
+		"no hash":  {`"type":"File","summary":""`},
+		"no text":  {`"type":"URL","summary":""`, `"type":"Email Subject","summary":"\u0000\\"`},
+		"too long": {`"type":"URL","summary":"http://c.example/` + strings.Repeat("x", 2<<20) + `"`},
+		"too many": slices.Collect(func(yield func(string) bool) {
+			for n := range maxAsked {
+				if !yield(fmt.Sprintf(`"type":"URL","summary":"http://c.example/%d/%s"`, n, strings.Repeat("x", 6_000))) {
+					return
+				}
+			}
+		}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newTwin(t, "{owners: [Demo Organization]}")
+			ids := w.seed(host("a.example"), host("b.example"))
+			w.poll()
+			w.remove(ids[0])
+			body := `{"data":[{"ownerName":"Demo Organization",` + strings.Join(append(texts, `"type":"Host","summary":"a.example"`), `},{"ownerName":"Demo Organization",`) + `}],"status":"Success"}`
+			w.fault(sandbox.Rule{Op: "tc-deleted", Action: sandbox.Action{Status: 200, Body: body}})
+			w.want(w.poll(), "-a.example")
 		})
 	}
 }

@@ -92,8 +92,8 @@ func (c *Config) Validate() []error {
 	if c.Window > 0 && (c.ModifiedWithin > 0 || !c.ModifiedSince.IsZero()) {
 		add("modified_window", "is given beside modified_within or modified_since", "give one of them")
 	}
-	if tag := c.Feedback.SentTag; tag != "" && slices.ContainsFunc(c.Tags, func(t string) bool { return strings.EqualFold(t, tag) }) {
-		add("feedback.sent_tag", fmt.Sprintf("%q is also in tags_filter: what is delivered would decide what is read", tag), "take another tag")
+	if in := c.circular(); in != "" {
+		add("feedback.sent_tag", fmt.Sprintf("%q is also in %s: what is delivered would decide what is read", c.Feedback.SentTag, in), "take another tag")
 	}
 	if c.API != "" && c.API != v3 && c.API != v2 {
 		add("api", fmt.Sprintf("there is no version %q", c.API), "v3, or v2 for an old instance")

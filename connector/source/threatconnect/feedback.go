@@ -19,6 +19,23 @@ type Feedback struct {
 	Reports bool   `yaml:"reports" doc:"Pass on what a person says with remeld report: false positives and observations."`
 }
 
+// circular is the part of the configuration that asks for the tag that feedback sets, ""
+// for none: what was delivered would be withdrawn, lose its tag, and be sent again.
+func (c *Config) circular() string {
+	tag := strings.ToLower(c.Feedback.SentTag)
+	if tag == "" {
+		return ""
+	}
+	if c.TQL == "" && slices.ContainsFunc(c.Tags, func(t string) bool { return strings.EqualFold(t, tag) }) {
+		return "tags_filter"
+	}
+	query := strings.ToLower(c.TQL)
+	if slices.ContainsFunc([]string{`"`, `'`, "`"}, func(mark string) bool { return strings.Contains(query, mark+tag+mark) }) {
+		return "tql"
+	}
+	return ""
+}
+
 var (
 	_ sdk.Marker   = (*source)(nil)
 	_ sdk.Reporter = (*source)(nil)
@@ -59,23 +76,25 @@ func (s *source) SetMark(ctx context.Context, tag string, on bool, items []sdk.M
 }
 
 // tag puts the tag on the objects of one item. barred grows by the owners that turn out
-// to refuse it.
+// to refuse it. What was tagged before a call failed is told all the same, so that it can
+// be taken off again if the item is not asked about once more.
 func (s *source) tag(ctx context.Context, tag string, item *sdk.Marked, objects []threatconnect.Indicator, barred map[string]string) error {
-	var done told
+	done := told{IDs: []int64{}}
+	var failed error
 	for i := range objects {
 		o := &objects[i]
 		why := barred[o.OwnerName]
 		if why == "" && !tagged(o, tag) {
 			err := s.client.SetTag(ctx, o.ID, tag, true)
-			switch {
-			case err == nil:
-			case sdk.FailureOf(err) == sdk.Missing:
+			if sdk.FailureOf(err) == sdk.Missing {
 				continue // deleted a moment ago
-			case sdk.FailureOf(err) == sdk.Forbidden:
+			}
+			if why, failed = unmarkable(err); failed != nil {
+				break
+			}
+			if sdk.FailureOf(err) == sdk.Forbidden {
 				why = "the API user may not change indicators of " + o.OwnerName
 				barred[o.OwnerName] = why
-			default:
-				return err
 			}
 		}
 		if why != "" {
@@ -86,10 +105,29 @@ func (s *source) tag(ctx context.Context, tag string, item *sdk.Marked, objects 
 	}
 	if len(done.IDs) > 0 {
 		item.Barred = "" // one owner is enough
+	} else if failed != nil {
+		return failed
 	}
 	var err error
-	item.Told, err = json.Marshal(done)
+	if item.Told, err = json.Marshal(done); failed != nil {
+		return failed
+	}
 	return err
+}
+
+// unmarkable says why one object cannot be changed where that is no fault of the moment:
+// it must not keep the others from being told. Every other error is failed.
+func unmarkable(err error) (why string, failed error) {
+	if err == nil {
+		return "", nil
+	}
+	switch sdk.FailureOf(err) {
+	case sdk.Forbidden:
+		return "the API user may not change the indicator any more", nil
+	case sdk.Refused, sdk.Permanent:
+		return "the instance does not take the tag: " + err.Error(), nil
+	}
+	return "", err
 }
 
 func tagged(o *threatconnect.Indicator, tag string) bool {
@@ -104,13 +142,14 @@ func (s *source) untag(ctx context.Context, tag string, items []sdk.Marked) erro
 		}
 		for _, id := range done.IDs {
 			err := s.client.SetTag(ctx, id, tag, false)
-			if err != nil && sdk.FailureOf(err) == sdk.Forbidden {
-				items[i].Barred = "the API user may not change the indicator any more"
+			if err == nil || sdk.FailureOf(err) == sdk.Missing {
 				continue
 			}
-			if err != nil && sdk.FailureOf(err) != sdk.Missing {
-				return err
+			why, failed := unmarkable(err)
+			if failed != nil {
+				return failed
 			}
+			items[i].Barred = why
 		}
 	}
 	return nil

@@ -52,10 +52,12 @@ func (p *poll) everything(ctx context.Context, since time.Time) error {
 }
 
 // The limits of reading changes: more than maxChanged values are better read whole,
-// and maxAsked of them go into one query.
+// and maxAsked of them, or maxAskedText bytes, go into one query. A single longer value
+// cannot be asked for at all.
 const (
-	maxChanged = 20_000
-	maxAsked   = 200
+	maxChanged   = 20_000
+	maxAsked     = 200
+	maxAskedText = 256 << 10
 )
 
 // changes finds the values that were touched since the cursor: modified, deactivated
@@ -169,13 +171,26 @@ func (p *poll) ask(ctx context.Context, touched map[value]bool, first time.Time)
 	for _, typ := range slices.Sorted(maps.Keys(byType)) {
 		summaries := byType[typ]
 		slices.Sort(summaries)
-		for some := range slices.Chunk(summaries, maxAsked) {
-			if err := p.askSome(ctx, typ, some, first); err != nil {
+		for len(summaries) > 0 {
+			n := fitting(summaries)
+			if err := p.askSome(ctx, typ, summaries[:n], first); err != nil {
 				return err
 			}
+			summaries = summaries[n:]
 		}
 	}
 	return nil
+}
+
+// fitting is how many of the values go into one query, one at least.
+func fitting(summaries []string) int {
+	size := 0
+	for n, s := range summaries {
+		if size += len(s); n > 0 && (n == maxAsked || size > maxAskedText) {
+			return n
+		}
+	}
+	return len(summaries)
 }
 
 func (p *poll) askSome(ctx context.Context, typ string, summaries []string, first time.Time) error {
@@ -187,22 +202,34 @@ func (p *poll) askSome(ctx context.Context, typ string, summaries []string, firs
 			}
 		}
 	}
-	q := and(p.wanted.server, modifiedSince(first), list("typeName", []string{typ}), naming(typ, summaries))
+	named := naming(typ, summaries)
+	if named == "" {
+		return nil // nothing that could be asked for by its text
+	}
+	q := and(p.wanted.server, modifiedSince(first), list("typeName", []string{typ}), named)
 	return p.list(ctx, q)
 }
 
-// naming asks for values by their texts. A File is asked for by each of its hashes:
-// another owner may hold some of them only, beside others.
+// naming asks for values by their texts, "" where there is none. A File is asked for by
+// each of its hashes: another owner may hold some of them only, beside others. The texts
+// are the instance's: one that is empty, or longer than any query may be, names nothing.
 func naming(typ string, summaries []string) string {
+	all := summaries
+	if typ == "File" {
+		all = nil
+		for _, s := range summaries {
+			all = append(all, hashes(s)...)
+		}
+		slices.Sort(all)
+		all = slices.Compact(all)
+	}
+	all = slices.DeleteFunc(slices.Clone(all), func(text string) bool { return text == "" || len(text) > maxAskedText })
+	if len(all) == 0 {
+		return ""
+	}
 	if typ != "File" {
-		return list("summary", summaries)
+		return list("summary", all)
 	}
-	var all []string
-	for _, s := range summaries {
-		all = append(all, hashes(s)...)
-	}
-	slices.Sort(all)
-	all = slices.DeleteFunc(slices.Compact(all), func(h string) bool { return h == "" }) // which every text contains
 	return "summary CONTAINS " + tql.QuoteList(all)
 }
 

@@ -97,8 +97,11 @@ func (a *asked) server(ctx context.Context, s *source) *tql.Server {
 		}
 		if err != nil {
 			s.env.Log.Debug("ThreatConnect does not say what it can be asked for", "err", err)
-			if server = tql.AnyServer; sdk.FailureOf(err) == sdk.Unavailable || sdk.FailureOf(err) == sdk.NotSent {
-				return server // it may the next time
+			server = tql.AnyServer
+			switch sdk.FailureOf(err) {
+			case sdk.Missing, sdk.Refused, sdk.Permanent: // it does not know the question
+			default:
+				return server // it may answer the next time
 			}
 		}
 		a.is, a.from = server, now

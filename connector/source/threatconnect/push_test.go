@@ -68,13 +68,13 @@ func TestPushdown(t *testing.T) {
 // TestPushdownWithoutOptions: an instance that does not say what it has is asked as if it
 // had what is documented; a failure of the moment is forgotten.
 func TestPushdownWithoutOptions(t *testing.T) {
-	for _, status := range []int{404, 405, 503} {
+	for _, status := range []int{404, 405, 429, 503} {
 		w := newTwin(t, `{tql: 'rating is null and tlp is null'}`)
 		w.seed(host("a.example"))
 		w.fault(sandbox.Rule{Op: "tc-options", Action: sandbox.Action{Status: status, Body: `{"message":"no","status":"Error"}`}})
 		w.want(w.poll(), "+a.example")
 		w.want(w.poll(), "")
-		calls := map[bool]int{true: 2, false: 1}[status >= 500]
+		calls := map[bool]int{true: 2, false: 1}[status >= 429]
 		if n := len(w.Journal(sandbox.Query{Op: "tc-options"})); n != calls {
 			t.Errorf("%d: asked %d times, want %d", status, n, calls)
 		}
