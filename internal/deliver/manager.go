@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -168,7 +169,7 @@ func (m *Manager) groupOf(name string) (*group, error) {
 		names = append(names, d.Node)
 	}
 	slices.Sort(names)
-	return nil, fmt.Errorf("no destination %q: the destinations are %v", name, slices.Compact(names))
+	return nil, fmt.Errorf("no destination %q: the destinations are %s", name, strings.Join(slices.Compact(names), ", "))
 }
 
 // groupsNamed lists the groups that a name means, by name: every one that a node is

@@ -32,8 +32,13 @@ func (c *cli) explainMappingCommand() *cobra.Command {
 		Long: `Shows the table from which a class of destinations fills its remote objects: each
 property, what it is made of and how. For classes that ThreatConnect's job apps fed
 before, also where each field of their guide ends.`,
-		Example:   "  remeld explain mapping defender\n  remeld explain mapping graph_tiindicators --json",
-		Args:      cobra.ExactArgs(1),
+		Example: "  remeld explain mapping defender\n  remeld explain mapping graph_tiindicators --json",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("name one class: remeld explain mapping CLASS; these have a mapping: %s", strings.Join(classes, ", "))
+			}
+			return nil
+		},
 		ValidArgs: classes,
 		RunE: func(_ *cobra.Command, args []string) error {
 			v, ok := mapping.Of(args[0])

@@ -189,6 +189,10 @@ left as they are (frozen) unless --restore marks them to be put back with the ne
 				return err
 			}
 			return c.show(v, func(w io.Writer) {
+				if len(v.Rows) == 0 && len(v.Unlisted) == 0 {
+					fmt.Fprintln(w, "nothing of ours was changed by hand")
+					return
+				}
 				table(w, "OBJECT,WHAT,ID", func(row func(...any)) {
 					for _, d := range v.Rows {
 						row(d.Identity, d.What, d.RemoteID)
