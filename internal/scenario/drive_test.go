@@ -5,9 +5,10 @@ import (
 	"time"
 )
 
-// loops are those of an installation that sleep besides its nodes: delivery, the watch
-// over the configuration, and what tells sources of delivery.
-const loops = 3
+// loops are those of an installation that sleep besides its nodes: delivery, the jobs'
+// schedule, the alerts, the watch over the configuration, and what tells sources of
+// delivery. One too few, and the clock moves on while somebody works.
+const loops = 5
 
 // settleMost bounds, in real time, how long a settle waits for work to end.
 const settleMost = 20 * time.Second
