@@ -72,6 +72,8 @@ func printDoctor(w io.Writer, v app.DoctorView, terminal bool) {
 	switch n := v.Failed(); {
 	case len(v.Patients) == 0:
 		fmt.Fprintln(w, "there is nothing to examine: no login, source, destination or route reaches outside")
+	case n == 1:
+		fmt.Fprintln(w, "\n1 check failed")
 	case n > 0:
 		fmt.Fprintf(w, "\n%d checks failed\n", n)
 	default:
