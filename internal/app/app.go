@@ -51,6 +51,9 @@ type Options struct {
 	// Offline: a command opens the store for itself, where no process runs. It works on
 	// the configuration in force and leaves an edited one alone.
 	Offline bool
+	// Replaces: with Offline, what is on disk takes the place of a configuration in force
+	// that is not kept. A person asks for it by remeld commit.
+	Replaces bool
 }
 
 // App is an open installation. Close it.
@@ -134,8 +137,9 @@ func (a *App) begin(ctx context.Context, edited *config.Config, broken error) er
 		}
 	}
 	cfg, err := a.inForceOr(k, edited)
-	if err != nil && a.opts.Offline {
-		return err
+	replaces := !a.opts.Offline || a.opts.Replaces && errors.Is(err, ErrNotKept)
+	if err != nil && (edited == nil || !replaces) {
+		return errors.Join(broken, err)
 	}
 	if err != nil {
 		a.log.Warn("what was in force cannot be loaded any more; the configuration on disk takes its place", "err", err)

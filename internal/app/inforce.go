@@ -88,7 +88,7 @@ func (a *App) kept(ctx context.Context) (*keptConfig, error) {
 // ErrNotKept says that a command has nothing to work on: the files were edited and
 // what is in force is not kept.
 var ErrNotKept = errors.New("the configuration was edited since it was put in force, and the one in force is not kept because a secret stands in it: " +
-	"put the secret behind a reference, undo the edit, or start remeld run, which puts the edit in force")
+	"remeld commit puts the edit in force, or undo it; where every secret is behind a reference, ${env:NAME}, nothing has to be done")
 
 // inForceOr is the configuration that the store works by: the one on disk where that
 // is the one in force or none is, else the one in force as it was kept. edited is nil

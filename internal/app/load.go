@@ -21,7 +21,11 @@ type ConfigError struct{ Findings diag.List }
 func (e *ConfigError) Error() string {
 	var b strings.Builder
 	errs, _ := e.Findings.Count()
-	fmt.Fprintf(&b, "the configuration has %d errors\n", errs)
+	if errs == 1 {
+		b.WriteString("the configuration has an error\n")
+	} else {
+		fmt.Fprintf(&b, "the configuration has %d errors\n", errs)
+	}
 	_ = e.Findings.Print(&b, false) // a Builder takes everything
 	return strings.TrimRight(b.String(), "\n")
 }

@@ -103,7 +103,7 @@ func (l local) Call(ctx context.Context, name string, args, out any) error {
 }
 
 func (c *cli) options(offline bool) app.Options {
-	return app.Options{Config: c.config, State: c.state, Clock: app.SystemClock{}, Log: c.logger(), NoWeb: offline, Offline: offline}
+	return app.Options{Config: c.config, State: c.state, Clock: app.SystemClock{}, Log: c.logger(), NoWeb: offline, Offline: offline, Replaces: c.replaces}
 }
 
 func (c *cli) versionCommand() *cobra.Command {

@@ -27,6 +27,7 @@ lets exactly those withdrawals pass the guards.`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			args.By = person()
+			c.replaces = !args.Preview && args.Approve == ""
 			var v app.CommitView
 			if err := c.call(cmd.Context(), "commit", args, &v); err != nil {
 				return err

@@ -44,6 +44,9 @@ type cli struct {
 	state  string
 	json   bool
 	debug  bool
+	// replaces: this command puts what is on disk in force also where it cannot say what
+	// that changes.
+	replaces bool
 }
 
 // Main runs the command line args (without the program's name) and returns the
@@ -116,6 +119,7 @@ rest goes on later.`,
 			root.AddCommand(cmd)
 		}
 	}
+	c.teach(root)
 	root.SetHelpCommandGroupID(groupTools)
 	root.SetCompletionCommandGroupID(groupTools)
 	return root
