@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -42,6 +43,12 @@ Its clock can be moved, faults injected and every call read back under /_sandbox
 					return err
 				}
 			}
+			// What is printed can be copied into a configuration that lies elsewhere.
+			dir, err := filepath.Abs(opts.Dir)
+			if err != nil {
+				return err
+			}
+			opts.Dir = dir
 			sb, err := sandbox.Start(cmd.Context(), opts)
 			if err != nil {
 				return err
