@@ -22,10 +22,10 @@ func NamesOf(config []string, state string) *Names {
 	}
 	n := &Names{Jobs: slices.Sorted(maps.Keys(cfg.Jobs)), Nodes: slices.Sorted(maps.Keys(cfg.Nodes)), Connections: slices.Sorted(maps.Keys(cfg.Connections))}
 	for _, name := range n.Nodes {
-		switch node := cfg.Nodes[name]; {
-		case node.ClassInfo.Role == sdk.RoleSource:
+		switch cfg.Nodes[name].ClassInfo.Role {
+		case sdk.RoleSource:
 			n.Sources = append(n.Sources, name)
-		case node.ClassInfo.Role == sdk.RoleTarget:
+		case sdk.RoleTarget:
 			n.Destinations = append(n.Destinations, name)
 		}
 	}

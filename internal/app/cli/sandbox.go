@@ -38,17 +38,10 @@ Its clock can be moved, faults injected and every call read back under /_sandbox
 				}
 				opts.Start = start
 			}
-			if opts.Dir != "" {
-				if err := os.MkdirAll(opts.Dir, 0o755); err != nil {
-					return err
-				}
-			}
-			// What is printed can be copied into a configuration that lies elsewhere.
-			dir, err := filepath.Abs(opts.Dir)
-			if err != nil {
+			var err error
+			if opts.Dir, err = madeFolder(opts.Dir); err != nil {
 				return err
 			}
-			opts.Dir = dir
 			sb, err := sandbox.Start(cmd.Context(), opts)
 			if err != nil {
 				return err
@@ -77,6 +70,18 @@ Its clock can be moved, faults injected and every call read back under /_sandbox
 	f.BoolVar(&opts.Frozen, "frozen", false, "the clock stands still until it is moved")
 	f.StringArrayVar(&switches, "switch", nil, "NAME=VALUE of a switch (repeatable)")
 	return cmd
+}
+
+// madeFolder makes a folder, if one is named, and returns its whole path: what is printed
+// can then be copied into a configuration that lies elsewhere.
+func madeFolder(dir string) (string, error) {
+	if dir == "" {
+		return "", nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	return filepath.Abs(dir)
 }
 
 func setSwitches(sb *sandbox.Sandbox, pairs []string) error {
