@@ -65,11 +65,8 @@ var actions = map[string]string{"audit": "Audit", "warn": "Warn", "block": "Bloc
 
 // takes is what a rule may change.
 func takes() mapping.Takes {
-	return mapping.Takes{Actions: slices.Sorted(maps.Keys(actions)), Severity: true, ThreatTypes: []string{}, LeastLife: minLife}
+	return mapping.Takes{Actions: slices.Sorted(maps.Keys(actions)), Severity: true, ThreatTypes: []string{}, LeastLife: mapping.MinLife}
 }
-
-// minLife keeps an expiration from lapsing between two applies.
-const minLife = time.Hour
 
 // Validate reports everything that is wrong with the config.
 func (c *Config) Validate() []error {
@@ -91,19 +88,11 @@ func (c *Config) Validate() []error {
 		add("reserve", fmt.Sprintf("must be between 0 and the capacity of %d", c.Capacity), "0 keeps no slot free")
 	}
 	c.validateScope(add)
-	for path, d := range map[string]time.Duration{"expiration.network": c.Expiration.Network, "expiration.file": c.Expiration.File} {
-		if d < minLife {
-			add(path, fmt.Sprintf("%s is too short", d), "at least 1h, so that a renewal can come in time")
-		}
-	}
+	errs = append(errs, mapping.CheckLives(map[string]time.Duration{"expiration.network": c.Expiration.Network, "expiration.file": c.Expiration.File})...)
 	if strings.TrimSpace(c.Title) == "" {
 		add("title", "must not be empty", "the service refuses an indicator without a title")
 	}
-	for path, template := range map[string]string{"title": c.Title, "description": c.Describe} {
-		if msg := mapping.CheckText(template); msg != "" {
-			add(path, msg, "")
-		}
-	}
+	errs = append(errs, mapping.CheckTexts(map[string]string{"title": c.Title, "description": c.Describe})...)
 	errs = append(errs, c.Hashes.Check()...)
 	errs = append(errs, takes().Check(c.Rules)...)
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })

@@ -51,14 +51,11 @@ func defaults() Config {
 	}
 }
 
-// minLife keeps an expiration from lapsing between two applies.
-const minLife = time.Hour
-
 var actions = []string{string(api.Alert), string(api.Block), string(api.Allow)}
 
 // takes is what a rule may change.
 func takes() mapping.Takes {
-	return mapping.Takes{Actions: actions, Severity: true, ThreatTypes: api.ThreatTypes(), LeastLife: minLife}
+	return mapping.Takes{Actions: actions, Severity: true, ThreatTypes: api.ThreatTypes(), LeastLife: mapping.MinLife}
 }
 
 // Validate reports everything that is wrong with the config.
@@ -85,14 +82,8 @@ func (c *Config) Validate() []error {
 	if c.Reserve > 0 && c.Product == api.Sentinel {
 		add("reserve", "Azure Sentinel names no limit to keep slots of", "remove it")
 	}
-	for path, d := range map[string]time.Duration{"expiration.network": c.Expiration.Network, "expiration.file": c.Expiration.File, "expiration.email": c.Expiration.Email} {
-		if d < minLife {
-			add(path, fmt.Sprintf("%s is too short", d), "at least 1h, so that a renewal can come in time")
-		}
-	}
-	if msg := mapping.CheckText(c.Describe); msg != "" {
-		add("description", msg, "")
-	}
+	errs = append(errs, mapping.CheckLives(map[string]time.Duration{"expiration.network": c.Expiration.Network, "expiration.file": c.Expiration.File, "expiration.email": c.Expiration.Email})...)
+	errs = append(errs, mapping.CheckTexts(map[string]string{"description": c.Describe})...)
 	errs = append(errs, c.Hashes.Check()...)
 	errs = append(errs, takes().Check(c.Rules)...)
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })

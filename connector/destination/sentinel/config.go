@@ -57,11 +57,8 @@ func defaults() Config {
 	}
 }
 
-// minLife keeps an expiration from lapsing between two applies.
-const minLife = time.Hour
-
 // takes is what a rule may change: Sentinel has no actions and no severity.
-func takes() mapping.Takes { return mapping.Takes{ThreatTypes: []string{}, LeastLife: minLife} }
+func takes() mapping.Takes { return mapping.Takes{ThreatTypes: []string{}, LeastLife: mapping.MinLife} }
 
 var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$`)
 
@@ -76,19 +73,11 @@ func (c *Config) Validate() []error {
 	}
 	c.checkSource(add)
 	c.checkPlace(add)
-	for path, d := range map[string]time.Duration{"expiration.network": c.Expiration.Network, "expiration.file": c.Expiration.File, "expiration.email": c.Expiration.Email} {
-		if d < minLife {
-			add(path, fmt.Sprintf("%s is too short", d), "at least 1h, so that a renewal can come in time")
-		}
-	}
+	errs = append(errs, mapping.CheckLives(map[string]time.Duration{"expiration.network": c.Expiration.Network, "expiration.file": c.Expiration.File, "expiration.email": c.Expiration.Email})...)
 	if strings.TrimSpace(c.Name) == "" {
 		add("name", "must not be empty", "{value} names an indicator by its value")
 	}
-	for path, template := range map[string]string{"name": c.Name, "description": c.Describe} {
-		if msg := mapping.CheckText(template); msg != "" {
-			add(path, msg, "")
-		}
-	}
+	errs = append(errs, mapping.CheckTexts(map[string]string{"name": c.Name, "description": c.Describe})...)
 	errs = append(errs, c.Hashes.Check()...)
 	errs = append(errs, takes().Check(c.Rules)...)
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
